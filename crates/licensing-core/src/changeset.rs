@@ -1,0 +1,128 @@
+//! Change sets: what a decision wants stored, all or nothing. Storage drivers interpret them and decide nothing.
+
+use crate::activation::Activation;
+use crate::container::{ContainerRecord, FirmRecord, PendingStep};
+use crate::crypto::digest::Digest;
+use crate::event::Event;
+use crate::ids::{ContainerSerial, FirmCode};
+use crate::item::Item;
+use crate::license::LicenseLine;
+use crate::order::{Order, StoredCode};
+use crate::step::{ChainLink, StepId};
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+
+/// A context kept as a receipt: the proof that something was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Hash of the context.
+    pub hash: Digest,
+    /// The container.
+    pub serial: ContainerSerial,
+    /// The firm item.
+    pub firm_code: FirmCode,
+    /// What it proves.
+    pub link: ChainLink,
+    /// The file as it arrived.
+    pub bytes: Vec<u8>,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
+/// One change of stored state.
+///
+/// Values that carry a `version` are updates when it is above zero: the stored row must still have that
+/// version and gets the next one, or the whole change set fails with a conflict. Version zero inserts; a row
+/// that exists already is a conflict too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Inserts an item.
+    PutItem(Item),
+    /// Inserts an order.
+    InsertOrder(Order),
+    /// Inserts a ticket with its code.
+    InsertTicket {
+        /// The ticket.
+        ticket: Ticket,
+        /// Its code, hashed and encrypted.
+        code: StoredCode,
+    },
+    /// Inserts a license line.
+    InsertLicense(LicenseLine),
+    /// Updates a license line.
+    UpdateLicense(LicenseLine),
+    /// Inserts or updates an activation.
+    PutActivation(Activation),
+    /// Inserts or updates a container.
+    PutContainer(ContainerRecord),
+    /// Inserts or updates a firm record; its pending steps are separate changes.
+    PutFirm(FirmRecord),
+    /// Notes which context was seen under a sequence number; one that is noted already is left as it is.
+    NoteContext {
+        /// The container.
+        serial: ContainerSerial,
+        /// The firm item.
+        firm_code: FirmCode,
+        /// Sequence number of the context.
+        sequence: u64,
+        /// Its hash.
+        hash: Digest,
+    },
+    /// Inserts an issued step.
+    InsertStep {
+        /// The container.
+        serial: ContainerSerial,
+        /// The firm item.
+        firm_code: FirmCode,
+        /// The step.
+        step: PendingStep,
+    },
+    /// Marks a step as proven.
+    SettleStep {
+        /// The step.
+        id: StepId,
+        /// The context that proves it.
+        proof: Digest,
+        /// When.
+        at: Timestamp,
+    },
+    /// Keeps a context as a receipt; one that is kept already is left as it is.
+    KeepReceipt(Receipt),
+}
+
+/// The answer to a request, stored with what the request changed, so that asking again gives the same bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRecord {
+    /// Hash of the credential and the idempotency key.
+    pub key: Digest,
+    /// Hash of the request itself.
+    pub fingerprint: Digest,
+    /// The answer.
+    pub response: Vec<u8>,
+    /// When it was answered.
+    pub at: Timestamp,
+}
+
+/// Everything one decision wants stored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChangeSet {
+    /// The request answered by it. A second change set with the same key is refused as a duplicate.
+    pub request: Option<RequestRecord>,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl ChangeSet {
+    /// Adds a change.
+    pub fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Nothing to store.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.request.is_none() && self.changes.is_empty() && self.events.is_empty()
+    }
+}

@@ -1,0 +1,149 @@
+//! Events: who did what, when, and with what outcome. One is committed with every change and every refusal.
+
+use crate::crypto::digest::Digest;
+use crate::ids::{ContainerSerial, FirmCode, LicenseId, TicketId};
+use crate::time::Timestamp;
+
+/// Who acts, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// Name of an API token, or `ticket holder`, or `container`.
+    pub name: String,
+    /// Network address, when there is one.
+    pub origin: Option<String>,
+}
+
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// What happened.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action { $($(#[$doc])* $variant),+ }
+
+        impl Action {
+            /// Every action.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable word for the action.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    /// An item was created.
+    ItemCreated = "item_created",
+    /// An order was created.
+    OrderCreated = "order_created",
+    /// A license line was created.
+    LicenseCreated = "license_created",
+    /// A container was seen for the first time.
+    ContainerRegistered = "container_registered",
+    /// An activation was issued.
+    ActivationIssued = "activation_issued",
+    /// A context proved an activation.
+    ActivationConfirmed = "activation_confirmed",
+    /// A return was issued.
+    ReturnIssued = "return_issued",
+    /// A context proved a return.
+    ReturnConfirmed = "return_confirmed",
+    /// A container was in a state it cannot honestly be in.
+    ManipulationDetected = "manipulation_detected",
+    /// A request was refused.
+    Refused = "refused",
+    /// An API token was created.
+    TokenCreated = "token_created",
+    /// An API token was revoked.
+    TokenRevoked = "token_revoked",
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What.
+    pub action: Action,
+    /// `done`, or the code of the refusal.
+    pub outcome: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// Who, and from where.
+    pub actor: Actor,
+    /// The ticket concerned.
+    pub ticket: Option<TicketId>,
+    /// The license concerned.
+    pub license: Option<LicenseId>,
+    /// The container concerned.
+    pub container: Option<ContainerSerial>,
+    /// The firm code concerned.
+    pub firm_code: Option<FirmCode>,
+    /// How many licenses.
+    pub quantity: Option<u32>,
+    /// Hash of the context that proves it.
+    pub proof: Option<Digest>,
+    /// Anything else worth reading; never a secret.
+    pub detail: String,
+}
+
+impl Event {
+    /// An event that succeeded, about nothing yet.
+    #[must_use]
+    pub fn new(action: Action, actor: &Actor, at: Timestamp) -> Self {
+        Self {
+            action,
+            outcome: "done",
+            at,
+            actor: actor.clone(),
+            ticket: None,
+            license: None,
+            container: None,
+            firm_code: None,
+            quantity: None,
+            proof: None,
+            detail: String::new(),
+        }
+    }
+
+    /// A refusal.
+    #[must_use]
+    pub fn refused(refusal: &crate::refusal::Refusal, actor: &Actor, at: Timestamp) -> Self {
+        Self { outcome: refusal.code(), detail: refusal.to_string(), ..Self::new(Action::Refused, actor, at) }
+    }
+
+    /// About this ticket.
+    #[must_use]
+    pub fn ticket(mut self, ticket: TicketId) -> Self {
+        self.ticket = Some(ticket);
+        self
+    }
+
+    /// About this license.
+    #[must_use]
+    pub fn license(mut self, license: LicenseId) -> Self {
+        self.license = Some(license);
+        self
+    }
+
+    /// About this container and firm code.
+    #[must_use]
+    pub fn container(mut self, serial: ContainerSerial, firm_code: FirmCode) -> Self {
+        self.container = Some(serial);
+        self.firm_code = Some(firm_code);
+        self
+    }
+
+    /// About this many licenses.
+    #[must_use]
+    pub fn quantity(mut self, quantity: u32) -> Self {
+        self.quantity = Some(quantity);
+        self
+    }
+
+    /// Proven by this context.
+    #[must_use]
+    pub fn proof(mut self, proof: Digest) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+}

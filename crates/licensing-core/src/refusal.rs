@@ -1,0 +1,216 @@
+//! The product's vocabulary of "no": what a license rule refuses. A refusal is a result, not an accident.
+//!
+//! Codes are stable and never reused. How each is rendered (HTTP status, SOAP fault, exit code, rule, remedy)
+//! is one table in `licensing-wire`.
+
+use crate::error::{FormatError, VerifyError};
+use crate::ids::{ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId};
+use crate::terms::InvalidTerms;
+use crate::ticket_code::TicketCodeError;
+
+/// Why the server does not do what was asked. Nothing has changed but what the request proved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The ticket was mistyped.
+    #[error("this is not a valid ticket: {0}")]
+    TicketMistyped(#[from] TicketCodeError),
+    /// A well-formed ticket nobody was given.
+    #[error("this ticket is not known")]
+    TicketUnknown,
+    /// No such item.
+    #[error("item {0} does not exist")]
+    ItemUnknown(ItemId),
+    /// The item id is taken by another definition.
+    #[error("item {0} exists already with another definition")]
+    ItemExists(ItemId),
+    /// An option of an item is out of its range.
+    #[error("{0}")]
+    ItemInvalid(#[from] InvalidTerms),
+    /// No such order.
+    #[error("order {0} does not exist")]
+    OrderUnknown(OrderId),
+    /// The order id was used with another content.
+    #[error("order id {0} was used before with another content")]
+    OrderExists(OrderId),
+    /// An order without a line, or with too many.
+    #[error("an order has from 1 to {max} lines")]
+    OrderLines {
+        /// Most lines.
+        max: usize,
+    },
+    /// A quantity of zero or beyond the limit.
+    #[error("the quantity must be from 1 to {max}")]
+    QuantityInvalid {
+        /// Largest quantity.
+        max: u32,
+    },
+    /// No such license.
+    #[error("license {0} is not known")]
+    LicenseUnknown(LicenseId),
+    /// The license is on another ticket.
+    #[error("license {0} is not on this ticket")]
+    LicenseNotOnTicket(LicenseId),
+    /// A license named twice in one request, or too many of them.
+    #[error("name each license once, and at most {max} of them")]
+    LicensesInvalid {
+        /// Most licenses.
+        max: usize,
+    },
+    /// Fewer available than asked for.
+    #[error("{available} of {wanted} wanted are available of license {license}")]
+    NotAvailable {
+        /// The license.
+        license: LicenseId,
+        /// Asked for.
+        wanted: u32,
+        /// Available.
+        available: u32,
+    },
+    /// Nothing of the ticket is available for this container.
+    #[error("no license of this ticket is available for activation")]
+    NothingToActivate,
+    /// Nothing of the ticket is active in this container.
+    #[error("no license of this ticket is active in container {0}")]
+    NothingToReturn(ContainerSerial),
+    /// Fewer active in this container than asked back.
+    #[error("{active} of {wanted} wanted are active in this container of license {license}")]
+    NotActiveHere {
+        /// The license.
+        license: LicenseId,
+        /// Asked back.
+        wanted: u32,
+        /// Active here.
+        active: u32,
+    },
+    /// The vendor does not allow returning.
+    #[error("license {0} cannot be returned")]
+    ReturnDenied(LicenseId),
+    /// The vendor approves each return.
+    #[error("returning license {0} needs the vendor's approval")]
+    ReturnNeedsApproval(LicenseId),
+    /// The license may not be in this kind of container.
+    #[error("license {license} cannot be activated in a container of kind {kind}")]
+    KindNotAllowed {
+        /// The license.
+        license: LicenseId,
+        /// The kind.
+        kind: ContainerKind,
+    },
+    /// The license is of another vendor than the context.
+    #[error("license {license} is of firm code {firm_code}, the context is of another")]
+    OtherFirm {
+        /// The license.
+        license: LicenseId,
+        /// Its firm code.
+        firm_code: FirmCode,
+    },
+    /// The quantity of this license must stay together.
+    #[error("license {license} is not divisible and is in container {container} already")]
+    SplitDenied {
+        /// The license.
+        license: LicenseId,
+        /// Where it is.
+        container: ContainerSerial,
+    },
+    /// Part of an indivisible license was asked for.
+    #[error("license {license} can only be moved as a whole of {quantity}")]
+    WholeOnly {
+        /// The license.
+        license: LicenseId,
+        /// Its quantity.
+        quantity: u32,
+    },
+    /// All licenses of this ticket must be in one container.
+    #[error("the licenses of this ticket stay together, in container {0}")]
+    TogetherElsewhere(ContainerSerial),
+    /// No context of this container has ever been seen.
+    #[error("container {0} is not known")]
+    ContainerUnknown(ContainerSerial),
+    /// The server does not issue for this firm code.
+    #[error("this server does not serve firm code {0}")]
+    FirmUnknown(FirmCode),
+    /// The container contradicts what the server has proven.
+    #[error("manipulation detected: container {0} is in a state it cannot honestly be in")]
+    ManipulationDetected(ContainerSerial),
+    /// The container is blacklisted.
+    #[error("container {0} is blacklisted")]
+    Blacklisted(ContainerSerial),
+    /// A context older than one already seen.
+    #[error("the context is out of date: container {0} has made newer ones")]
+    ContextOutOfDate(ContainerSerial),
+    /// Another container is registered under this serial.
+    #[error("serial {0} belongs to a container with another key")]
+    SerialTaken(ContainerSerial),
+    /// The container has no room.
+    #[error("container {container} has room for {free} more product items, {needed} are needed")]
+    ContainerFull {
+        /// The container.
+        container: ContainerSerial,
+        /// Room.
+        free: u32,
+        /// Needed.
+        needed: u32,
+    },
+    /// Too many transfers are unfinished for this container.
+    #[error("too many unfinished transfers for container {0}: import the last update first")]
+    TooManyPending(ContainerSerial),
+    /// A container on simulated host traits, on a server that does not accept those.
+    #[error("container {0} is a test container")]
+    TestContainer(ContainerSerial),
+    /// A file is not acceptable.
+    #[error(transparent)]
+    File(#[from] VerifyError),
+    /// An idempotency key was used with another request.
+    #[error("this idempotency key was used with another request")]
+    IdempotencyKeyReused,
+}
+
+impl From<FormatError> for Refusal {
+    fn from(error: FormatError) -> Self {
+        Self::File(error.into())
+    }
+}
+
+impl Refusal {
+    /// The stable code of this refusal.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TicketMistyped(_) => "ticket_mistyped",
+            Self::TicketUnknown => "ticket_unknown",
+            Self::ItemUnknown(_) => "item_unknown",
+            Self::ItemExists(_) => "item_exists",
+            Self::ItemInvalid(_) => "item_invalid",
+            Self::OrderUnknown(_) => "order_unknown",
+            Self::OrderExists(_) => "order_exists",
+            Self::OrderLines { .. } => "order_lines",
+            Self::QuantityInvalid { .. } => "quantity_invalid",
+            Self::LicenseUnknown(_) => "license_unknown",
+            Self::LicenseNotOnTicket(_) => "license_not_on_ticket",
+            Self::LicensesInvalid { .. } => "licenses_invalid",
+            Self::NotAvailable { .. } => "license_not_available",
+            Self::NothingToActivate => "nothing_to_activate",
+            Self::NothingToReturn(_) => "nothing_to_return",
+            Self::NotActiveHere { .. } => "license_not_active_here",
+            Self::ReturnDenied(_) => "return_denied",
+            Self::ReturnNeedsApproval(_) => "return_needs_approval",
+            Self::KindNotAllowed { .. } => "container_kind_not_allowed",
+            Self::OtherFirm { .. } => "license_other_firm",
+            Self::SplitDenied { .. } => "split_denied",
+            Self::WholeOnly { .. } => "license_whole_only",
+            Self::TogetherElsewhere(_) => "ticket_stays_together",
+            Self::ContainerUnknown(_) => "container_unknown",
+            Self::FirmUnknown(_) => "firm_unknown",
+            Self::ManipulationDetected(_) => "manipulation_detected",
+            Self::Blacklisted(_) => "container_blacklisted",
+            Self::ContextOutOfDate(_) => "context_out_of_date",
+            Self::SerialTaken(_) => "serial_taken",
+            Self::ContainerFull { .. } => "container_has_no_room",
+            Self::TooManyPending(_) => "too_many_unfinished_transfers",
+            Self::TestContainer(_) => "test_container",
+            Self::File(error) => error.code(),
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The server's side of a transfer: facts are loaded, a [`Work`] decides on them, and what it decided is one
+//! [`ChangeSet`].
+//!
+//! The ceremony, each value made only by the step before it:
+//!
+//! ```text
+//! bytes -> VerifiedContext -> Work::settle -> Settled -> Work::activate / give_back / catch_up -> Plan
+//!       -> Plan::issue (seal, sign) -> bytes, and Work::finish -> ChangeSet -> commit -> answer
+//! ```
+//!
+//! Nothing is sent before it is committed, and what was settled is committed even when the rest is refused.
+
+mod activate;
+mod give_back;
+mod settle;
+
+pub use settle::Settled;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Entropy;
+use crate::activation::Activation;
+use crate::changeset::{Change, ChangeSet};
+use crate::container::{ContainerRecord, FirmRecord, PendingStep};
+use crate::crypto::digest::{Digest, derive_key};
+use crate::error::{InvalidTransition, VerifyError};
+use crate::event::{Actor, Event};
+use crate::format::update::{Issuer, UpdateHeader, UpdatePayload, issue};
+use crate::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId, ProductCode};
+use crate::license::LicenseLine;
+use crate::limits::STEPS_PER_UPDATE_MAX;
+use crate::product::ProofSeed;
+use crate::refusal::Refusal;
+use crate::step::{Operation, Step};
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+
+/// What a transfer decision needs to know, all loaded at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The ticket of the request; `None` for a bare receipt.
+    pub ticket: Option<Ticket>,
+    /// Every line of the ticket, and every line with a pending activation in the firm item.
+    pub lines: Vec<LicenseLine>,
+    /// Live activations of the ticket in the container, and every activation with a pending step in the
+    /// firm item, whatever its ticket.
+    pub activations: Vec<Activation>,
+    /// Lines of the ticket that are live in other containers, and where. Needed only when the ticket or one
+    /// of its lines must stay together.
+    pub live_elsewhere: Vec<(LicenseId, ContainerSerial)>,
+    /// The container; `None` when it was never seen.
+    pub container: Option<ContainerRecord>,
+    /// Its firm item with all pending steps; `None` when it was never seen.
+    pub firm: Option<FirmRecord>,
+    /// Hash of the context that was seen before under the sequence number of the one at hand.
+    pub seen_under_sequence: Option<Digest>,
+}
+
+/// Rules of this server that are not of any item.
+#[derive(Debug, Clone)]
+pub struct ServerRules {
+    /// Whether containers on simulated host traits are served.
+    pub accept_test_containers: bool,
+    /// Version of the newest blacklist, told to containers.
+    pub blacklist_version: u32,
+}
+
+/// What went wrong in a decision: a rule said no, or stored facts contradict each other.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Decline {
+    /// A rule said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The stored facts contradict each other: our fault.
+    #[error(transparent)]
+    Broken(#[from] InvalidTransition),
+}
+
+impl From<VerifyError> for Decline {
+    fn from(error: VerifyError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Licenses named in a request, each with a quantity or all there is; empty for everything possible.
+pub type Selection = [(LicenseId, Option<u32>)];
+
+/// A decision in the making.
+#[derive(Debug, Clone)]
+pub struct Work {
+    ticket: Option<Ticket>,
+    lines: BTreeMap<LicenseId, LicenseLine>,
+    activations: BTreeMap<ActivationId, Activation>,
+    live_elsewhere: Vec<(LicenseId, ContainerSerial)>,
+    container: Option<ContainerRecord>,
+    firm: Option<FirmRecord>,
+    seen_under_sequence: Option<Digest>,
+    rules: ServerRules,
+    actor: Actor,
+    now: Timestamp,
+    changed_lines: BTreeSet<LicenseId>,
+    changed_activations: BTreeSet<ActivationId>,
+    container_changed: bool,
+    firm_changed: bool,
+    changes: ChangeSet,
+}
+
+impl Work {
+    /// Begins a decision on loaded facts.
+    #[must_use]
+    pub fn new(facts: Facts, rules: ServerRules, actor: Actor, now: Timestamp) -> Self {
+        Self {
+            ticket: facts.ticket,
+            lines: facts.lines.into_iter().map(|line| (line.id, line)).collect(),
+            activations: facts.activations.into_iter().map(|a| (a.id, a)).collect(),
+            live_elsewhere: facts.live_elsewhere,
+            container: facts.container,
+            firm: facts.firm,
+            seen_under_sequence: facts.seen_under_sequence,
+            rules,
+            actor,
+            now,
+            changed_lines: BTreeSet::new(),
+            changed_activations: BTreeSet::new(),
+            container_changed: false,
+            firm_changed: false,
+            changes: ChangeSet::default(),
+        }
+    }
+
+    /// The license lines as they are now.
+    pub fn lines(&self) -> impl Iterator<Item = &LicenseLine> {
+        self.lines.values()
+    }
+
+    /// Records a refusal with the rest of the decision.
+    pub fn refuse(&mut self, refusal: &Refusal, serial: ContainerSerial, firm_code: FirmCode) {
+        let mut event = Event::refused(refusal, &self.actor, self.now).container(serial, firm_code);
+        event.ticket = self.ticket.as_ref().map(|ticket| ticket.id);
+        self.changes.events.push(event);
+    }
+
+    /// Everything decided, to be committed at once.
+    #[must_use]
+    pub fn finish(mut self) -> ChangeSet {
+        for id in &self.changed_lines {
+            if let Some(line) = self.lines.remove(id) {
+                self.changes.changes.push(Change::UpdateLicense(line));
+            }
+        }
+        for id in &self.changed_activations {
+            if let Some(activation) = self.activations.remove(id) {
+                self.changes.changes.push(Change::PutActivation(activation));
+            }
+        }
+        if self.container_changed
+            && let Some(container) = self.container
+        {
+            self.changes.changes.push(Change::PutContainer(container));
+        }
+        if self.firm_changed
+            && let Some(firm) = self.firm
+        {
+            self.changes.changes.push(Change::PutFirm(firm));
+        }
+        self.changes
+    }
+
+    fn line_mut(&mut self, id: LicenseId) -> Result<&mut LicenseLine, InvalidTransition> {
+        self.changed_lines.insert(id);
+        self.lines.get_mut(&id).ok_or(missing("license line"))
+    }
+
+    /// Appends a step with `operations` to the chain, and gives it.
+    fn append_step(&mut self, operations: Vec<Operation>) -> Result<PendingStep, Decline> {
+        let firm = self.firm.as_mut().ok_or(missing("firm record"))?;
+        if firm.pending.len() >= STEPS_PER_UPDATE_MAX {
+            return Err(Refusal::TooManyPending(firm.serial).into());
+        }
+        let before = firm.tip();
+        let step =
+            Step { serial: firm.serial, firm_code: firm.firm_code, before, issued_at: self.now, operations };
+        let bytes = step.to_bytes();
+        // Read the bytes back with the container's own parser before anything is signed.
+        if Step::parse(&bytes).map_err(VerifyError::from)? != step {
+            return Err(missing("step encoding").into());
+        }
+        let id = Step::id_of(&bytes);
+        let step = PendingStep { id, before, after: before.after(id), bytes, issued_at: self.now };
+        firm.pending.push(step.clone());
+        self.firm_changed = true;
+        self.changes.push(Change::InsertStep {
+            serial: firm.serial,
+            firm_code: firm.firm_code,
+            step: step.clone(),
+        });
+        Ok(step)
+    }
+
+    /// The update that brings the container to the tip: every unproven step, old bytes unchanged.
+    ///
+    /// # Errors
+    /// Only for contradictory facts.
+    pub fn catch_up(&self, settled: &Settled) -> Result<Plan, Decline> {
+        let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
+        let container = self.container.as_ref().ok_or(missing("container record"))?;
+        let header = UpdateHeader {
+            serial: settled.serial(),
+            firm_code: settled.firm_code(),
+            first: firm.confirmed.counter,
+            last: firm.tip().counter,
+        };
+        let payload = UpdatePayload {
+            steps: firm.pending.iter().map(|step| step.bytes.clone()).collect(),
+            certified_time: self.now,
+            confirmed_counter: firm.confirmed.counter,
+            blacklist_version: self.rules.blacklist_version,
+        };
+        Ok(Plan { header, payload, sealing_key: container.sealing_key })
+    }
+}
+
+const fn missing(entity: &'static str) -> InvalidTransition {
+    InvalidTransition { entity, from: "missing", event: "use" }
+}
+
+/// An update that was decided and not yet sealed.
+#[derive(Debug)]
+pub struct Plan {
+    header: UpdateHeader,
+    payload: UpdatePayload,
+    sealing_key: crate::crypto::seal::SealingPublicKey,
+}
+
+impl Plan {
+    /// Steps the update will carry.
+    #[must_use]
+    pub const fn steps(&self) -> usize {
+        self.payload.steps.len()
+    }
+
+    /// Seals and signs the update. Commit first, answer then.
+    ///
+    /// # Errors
+    /// [`VerifyError::WeakKey`]: the container registered a degenerate key.
+    pub fn issue(self, issuer: &Issuer, entropy: &mut dyn Entropy) -> Result<Vec<u8>, VerifyError> {
+        issue(&self.header, &self.payload, &self.sealing_key, issuer, entropy)
+    }
+}
+
+/// A vendor's secret from which every product's proof key is derived.
+#[derive(Clone)]
+pub struct ProofMaster(pub [u8; 32]);
+
+impl std::fmt::Debug for ProofMaster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProofMaster(..)")
+    }
+}
+
+impl ProofMaster {
+    /// The proof key seed of a product.
+    #[must_use]
+    pub fn seed(&self, firm: FirmCode, product: ProductCode) -> ProofSeed {
+        let salt = [firm.get().to_be_bytes(), product.get().to_be_bytes()].concat();
+        ProofSeed(derive_key(&self.0, &salt, "product proof"))
+    }
+}
