@@ -86,6 +86,8 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// Inserts or updates an API token.
+    PutToken(crate::token::ApiToken),
     /// Keeps a context as a receipt; one that is kept already is left as it is.
     KeepReceipt(Receipt),
 }

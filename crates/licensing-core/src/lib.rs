@@ -41,6 +41,7 @@ pub mod testing;
 pub mod ticket;
 pub mod ticket_code;
 pub mod time;
+pub mod token;
 pub mod trust;
 pub mod work;
 

@@ -1,4 +1,5 @@
 //! The whole ceremony between the server's rules and a container's state, without any storage.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::collections::BTreeMap;
 

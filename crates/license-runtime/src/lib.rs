@@ -1,0 +1,1 @@
+//! The containers of one computer, and access to the licenses in them.

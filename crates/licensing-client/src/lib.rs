@@ -1,0 +1,1 @@
+//! Talks to a central server and drives the eight phases of a transfer.

@@ -1,0 +1,157 @@
+//! API tokens and what their roles may do: the one authorisation table of the server.
+
+use crate::crypto::digest::Digest;
+use crate::time::Timestamp;
+
+/// A set of rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Items.
+    ProductManager,
+    /// Orders and tickets.
+    Sales,
+    /// Looks at everything and helps customers.
+    Support,
+    /// Looks at everything, changes nothing.
+    Auditor,
+}
+
+/// Every role with the word used in interfaces and tables.
+pub const ROLES: [(Role, &str); 5] = [
+    (Role::Admin, "admin"),
+    (Role::ProductManager, "product-manager"),
+    (Role::Sales, "sales"),
+    (Role::Support, "support"),
+    (Role::Auditor, "auditor"),
+];
+
+impl Role {
+    /// The word for the role.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        ROLES[self as usize].1
+    }
+
+    /// The role of a word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        ROLES.iter().find(|role| role.1 == name).map(|role| role.0)
+    }
+
+    /// Whether the role may do it. No wildcard: a new permission is granted to nobody until it is named here.
+    #[must_use]
+    pub const fn allows(self, permission: Permission) -> bool {
+        use Permission as P;
+        match self {
+            Self::Admin => true,
+            Self::ProductManager => matches!(permission, P::ItemRead | P::ItemWrite),
+            Self::Sales => matches!(permission, P::ItemRead | P::OrderWrite | P::TicketRead | P::LicenseRead),
+            Self::Support => {
+                matches!(permission, P::ItemRead | P::TicketRead | P::LicenseRead | P::ContainerRead | P::HistoryRead)
+            }
+            Self::Auditor => {
+                matches!(permission, P::ItemRead | P::LicenseRead | P::ContainerRead | P::HistoryRead)
+            }
+        }
+    }
+}
+
+/// What a request of the vendor's side needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Look at items.
+    ItemRead,
+    /// Create items.
+    ItemWrite,
+    /// Create orders, and see the ticket they make.
+    OrderWrite,
+    /// See the ticket of an order.
+    TicketRead,
+    /// Look at licenses.
+    LicenseRead,
+    /// Look at containers.
+    ContainerRead,
+    /// Look at events and receipts.
+    HistoryRead,
+    /// Manage API tokens.
+    TokenWrite,
+}
+
+/// Every permission.
+pub const PERMISSIONS: [Permission; 8] = [
+    Permission::ItemRead,
+    Permission::ItemWrite,
+    Permission::OrderWrite,
+    Permission::TicketRead,
+    Permission::LicenseRead,
+    Permission::ContainerRead,
+    Permission::HistoryRead,
+    Permission::TokenWrite,
+];
+
+/// An API token as stored: the secret itself is only known to its holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiToken {
+    /// Hash of the secret.
+    pub hash: Digest,
+    /// Name, shown in events.
+    pub name: String,
+    /// What it may do: the union of its roles.
+    pub roles: Vec<Role>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Valid until (exclusive); `None` without end.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// Storage version; 0 before the first commit.
+    pub version: u64,
+}
+
+impl ApiToken {
+    /// Whether the token may do it at `now`.
+    #[must_use]
+    pub fn allows(&self, permission: Permission, now: Timestamp) -> bool {
+        self.is_valid(now) && self.roles.iter().any(|role| role.allows(permission))
+    }
+
+    /// Neither expired nor revoked.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_admin_manages_tokens() {
+        for (role, _) in ROLES {
+            assert_eq!(role.allows(Permission::TokenWrite), role == Role::Admin);
+        }
+    }
+
+    #[test]
+    fn revoked_and_expired_tokens_may_nothing() {
+        let now = Timestamp::from_secs(100);
+        let token = ApiToken {
+            hash: [0; 32],
+            name: "t".into(),
+            roles: vec![Role::Admin],
+            created_at: now,
+            expires_at: Some(now),
+            revoked_at: None,
+            version: 0,
+        };
+        for permission in PERMISSIONS {
+            assert!(!token.allows(permission, now));
+            let revoked = ApiToken { expires_at: None, revoked_at: Some(now), ..token.clone() };
+            assert!(!revoked.allows(permission, now));
+            assert!(ApiToken { expires_at: None, ..token.clone() }.allows(permission, now));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The embedded SQLite driver of the storage port.

@@ -1,0 +1,189 @@
+//! The storage port: everything the central server needs from a database, and the contract a driver keeps.
+//!
+//! Reads give aggregates with their versions; there is **one** write verb, [`Store::commit`]. What to write is
+//! decided by `licensing-core`; a driver interprets a [`ChangeSet`] and decides nothing.
+//!
+//! # Contract for drivers
+//! * **All or nothing.** After any crash a change set is stored completely or not at all.
+//! * **Durable before `Ok`.** `commit` answers `Ok` only when the change set survives a power cut.
+//! * **Versions.** A change carrying version `v > 0` updates the row only if the stored row has version `v`, and
+//!   stores `v + 1`; version 0 inserts with version 1 and conflicts with an existing row. Any mismatch gives
+//!   [`CommitError::Conflict`] and stores nothing.
+//! * **Idempotency.** A change set whose request key is stored already gives [`CommitError::Duplicate`] and
+//!   stores nothing. The request record is stored in the same transaction as the changes.
+//! * **Events** get a sequence number that grows in commit order.
+//! * **Absent is `None`**, damaged is [`StoreError::Inconsistent`]: damage is never taken for absence.
+//! * **[`Store::facts`] is one snapshot**: everything in it was true at one moment.
+//! * **Unknown outcome.** When a driver cannot tell whether a commit took place it answers
+//!   [`CommitError::Unknown`]; asking [`Store::answered`] with the request key resolves it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use licensing_core::activation::Activation;
+use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
+use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Event;
+use licensing_core::ids::{ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::item::Item;
+use licensing_core::license::LicenseLine;
+use licensing_core::order::{Order, StoredCode};
+use licensing_core::ticket::Ticket;
+use licensing_core::token::ApiToken;
+use licensing_core::work::Facts;
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached or is overloaded; try again.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// Stored data contradicts itself or cannot be read.
+    #[error("stored data is damaged: {table}.{column}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+}
+
+/// Why a commit did not take place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A row has changed since it was read: load again, decide again.
+    #[error("a row has changed since it was read")]
+    Conflict,
+    /// The request was answered before: give the stored answer.
+    #[error("the request was answered before")]
+    Duplicate,
+    /// The connection broke while committing; [`Store::answered`] tells what happened.
+    #[error("it is not known whether the commit took place")]
+    Unknown,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A future of the port. Boxed, so that a server can hold any driver.
+pub type StoreFuture<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// Which facts a transfer decision needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactsQuery {
+    /// The ticket of the request; `None` for a bare receipt.
+    pub ticket: Option<TicketId>,
+    /// The container.
+    pub serial: ContainerSerial,
+    /// The firm item.
+    pub firm_code: FirmCode,
+    /// Sequence number of the context at hand.
+    pub sequence: u64,
+}
+
+/// Which events to read. Several filters must all match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EventQuery {
+    /// About this ticket.
+    pub ticket: Option<TicketId>,
+    /// About this license.
+    pub license: Option<LicenseId>,
+    /// About this container.
+    pub container: Option<ContainerSerial>,
+    /// After this sequence number (0: from the beginning).
+    pub after: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// An event with its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Grows in commit order.
+    pub sequence: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// How much there is of what, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Tickets.
+    pub tickets: u64,
+    /// License lines.
+    pub licenses: u64,
+    /// Containers.
+    pub containers: u64,
+    /// Activations in all states.
+    pub activations: u64,
+}
+
+/// A database behind the central server. See the crate's contract.
+pub trait Store: Send + Sync + 'static {
+    /// Stores a change set, all or nothing, durably.
+    fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError>;
+
+    /// The stored answer to a request.
+    fn answered(&self, key: Digest) -> StoreFuture<'_, Option<RequestRecord>>;
+
+    /// Loads what a transfer decision needs, as one snapshot: see the fields of [`Facts`]. `live_elsewhere` is
+    /// loaded when the ticket stays together or one of its lines is indivisible; steps of the firm record are
+    /// the pending ones in order of their counters.
+    fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts>;
+
+    /// The items with these ids; unknown ids are left out.
+    fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>>;
+
+    /// Items in order of their ids, after `after`.
+    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>>;
+
+    /// An order.
+    fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>>;
+
+    /// The ticket whose code has this keyed hash.
+    fn ticket_by_code(&self, lookup: Digest) -> StoreFuture<'_, Option<Ticket>>;
+
+    /// A ticket and its stored code.
+    fn ticket(&self, id: TicketId) -> StoreFuture<'_, Option<(Ticket, StoredCode)>>;
+
+    /// The license lines of a ticket, in order of their orders and positions.
+    fn lines_of_ticket(&self, id: TicketId) -> StoreFuture<'_, Vec<LicenseLine>>;
+
+    /// A license line.
+    fn license(&self, id: LicenseId) -> StoreFuture<'_, Option<LicenseLine>>;
+
+    /// Live activations of a ticket, oldest first, at most `limit`.
+    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>>;
+
+    /// A container.
+    fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>>;
+
+    /// The firm items of a container, with their pending steps.
+    fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>>;
+
+    /// Containers in order of their serials, after `after`.
+    fn list_containers(
+        &self,
+        after: Option<ContainerSerial>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ContainerRecord>>;
+
+    /// Events in order, at most `limit`.
+    fn events(&self, query: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>>;
+
+    /// A receipt by the hash of its context.
+    fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>>;
+
+    /// The API token whose secret has this hash.
+    fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>>;
+
+    /// All API tokens, in order of their names.
+    fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
+
+    /// How much there is.
+    fn counts(&self) -> StoreFuture<'_, Counts>;
+
+    /// Whether the database answers and can be written.
+    fn ready(&self) -> StoreFuture<'_, ()>;
+}

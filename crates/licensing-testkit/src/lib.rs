@@ -1,0 +1,1 @@
+//! Clock, entropy, builders and the store conformance suite, for tests.
