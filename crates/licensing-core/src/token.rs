@@ -49,7 +49,10 @@ impl Role {
             Self::ProductManager => matches!(permission, P::ItemRead | P::ItemWrite),
             Self::Sales => matches!(permission, P::ItemRead | P::OrderWrite | P::TicketRead | P::LicenseRead),
             Self::Support => {
-                matches!(permission, P::ItemRead | P::TicketRead | P::LicenseRead | P::ContainerRead | P::HistoryRead)
+                matches!(
+                    permission,
+                    P::ItemRead | P::TicketRead | P::LicenseRead | P::ContainerRead | P::HistoryRead
+                )
             }
             Self::Auditor => {
                 matches!(permission, P::ItemRead | P::LicenseRead | P::ContainerRead | P::HistoryRead)

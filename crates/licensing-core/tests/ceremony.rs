@@ -1,178 +1,62 @@
 //! The whole ceremony between the server's rules and a container's state, without any storage.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::collections::BTreeMap;
+#[path = "support/world.rs"]
+mod world;
 
 use licensing_core::access::{AccessRefusal, AccessRequest};
-use licensing_core::changeset::Change;
-use licensing_core::crypto::digest::Digest;
-use licensing_core::crypto::seal::SealingKey;
-use licensing_core::crypto::sign::SigningKey;
-use licensing_core::device::{DeviceError, DeviceState, NewDevice};
-use licensing_core::event::Actor;
-use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
-use licensing_core::format::context::VerifiedContext;
-use licensing_core::format::update::Issuer;
-use licensing_core::ids::{
-    ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, Name, OrderId, ProductCode, Text,
-};
-use licensing_core::item::{Item, ItemDefinition, ItemPolicy};
+use licensing_core::device::DeviceError;
+use licensing_core::ids::{ContainerKind, LicenseId, TicketId};
+use licensing_core::item::ItemPolicy;
 use licensing_core::license::LicenseLine;
-use licensing_core::order::{NewOrder, OrderLine, Placed, StoredCode};
 use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
-use licensing_core::testing::TestEntropy;
-use licensing_core::time::{End, Timestamp};
-use licensing_core::work::{Decline, Facts, Plan, ProofMaster, Selection, ServerRules, Settled, Work};
-use licensing_core::{Entropy, random};
+use licensing_core::time::End;
+use licensing_core::work::{Decline, Selection};
+use world::{NOW, Server, firm, product};
 
-const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
-
-fn firm() -> FirmCode {
-    FirmCode::new(6_000_010).unwrap()
-}
-
-fn product() -> ProductCode {
-    ProductCode::new(201_000).unwrap()
-}
-
+/// A server with one ticket of one license line.
 struct World {
-    facts: Facts,
-    issuer: Issuer,
-    entropy: TestEntropy,
-    now: Timestamp,
-    seen: BTreeMap<(ContainerSerial, u64), Digest>,
-}
-
-fn issuer(entropy: &mut dyn Entropy) -> Issuer {
-    let (root, firm_key, key) =
-        (SigningKey::generate(entropy), SigningKey::generate(entropy), SigningKey::generate(entropy));
-    let name = Name::new("Sample Vendor").unwrap();
-    let firm_cert =
-        FirmCertificate { firm_code: firm(), firm_key: firm_key.public_key(), version: 1, name }.sign(&root);
-    let issuing = IssuingCertificate {
-        firm_code: firm(),
-        issuing_key: key.public_key(),
-        epoch: 1,
-        not_before: Timestamp::ZERO,
-        not_after: NOW.plus_days(3_650),
-    };
-    Issuer { key, certificates: vec![firm_cert, issuing.sign(&firm_key)] }
+    server: Server,
+    ticket: TicketId,
+    license: LicenseId,
 }
 
 impl World {
     fn new(terms: LicenseTerms, quantity: u32) -> Self {
-        let mut entropy = TestEntropy::new(42);
-        let issuer = issuer(&mut entropy);
-        let definition = ItemDefinition {
-            id: ItemId::new("SNP-201-000").unwrap(),
-            name: Name::new("SampleNotePad").unwrap(),
-            firm_code: firm(),
-            product_code: product(),
-            terms,
-            policy: ItemPolicy::default(),
-        };
-        let item = Item { definition, created_at: NOW, version: 1 };
-        let items = BTreeMap::from([(item.definition.id.clone(), item)]);
-        let order = NewOrder {
-            id: OrderId::new("O-1").unwrap(),
-            customer: None,
-            comment: Text::new("").unwrap(),
-            lines: vec![OrderLine { item: ItemId::new("SNP-201-000").unwrap(), quantity }],
-            together: false,
-        };
-        let code = StoredCode { lookup: [0; 32], sealed: vec![] };
-        let actor = Actor { name: "test".into(), origin: None };
-        let Placed::New(placed) = order.place(None, &items, code, &actor, NOW, &mut entropy).unwrap() else {
-            panic!("a new order")
-        };
-        let facts =
-            Facts { ticket: Some(placed.ticket.clone()), lines: placed.lines.clone(), ..Facts::default() };
-        Self { facts, issuer, entropy, now: NOW, seen: BTreeMap::new() }
-    }
-
-    fn container(&mut self, kind: ContainerKind) -> DeviceState {
-        let new = NewDevice {
-            kind,
-            identity: SigningKey::generate(&mut self.entropy),
-            sealing: SealingKey::generate(&mut self.entropy),
-            capacity: 100,
-            test_host: false,
-        };
-        DeviceState::new(new, NOW)
+        let mut server = Server::new(42);
+        let (ticket, license) = server.order(terms, ItemPolicy::default(), quantity);
+        Self { server, ticket, license }
     }
 
     fn line(&self) -> &LicenseLine {
-        &self.facts.lines[0]
+        &self.server.lines[&self.license]
     }
 
-    fn context(&mut self, device: &mut DeviceState) -> Vec<u8> {
-        device.make_context(firm(), random(&mut self.entropy), vec![], self.now).unwrap()
+    fn container(&mut self, kind: ContainerKind) -> licensing_core::device::DeviceState {
+        self.server.device(kind)
     }
 
-    /// One request: settle, then the user's part; commits like a store would, and gives the update.
-    fn request(
-        &mut self,
-        context: &[u8],
-        user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Option<Plan>, Decline>,
-    ) -> Result<Option<Vec<u8>>, Decline> {
-        let verified = VerifiedContext::verify(context, &[]).unwrap();
-        let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
-        let actor = Actor { name: "test".into(), origin: None };
-        let mut facts = self.facts.clone();
-        facts.seen_under_sequence = self.seen.get(&(verified.serial(), verified.body().sequence)).copied();
-        let mut work = Work::new(facts, rules, actor, self.now);
-        let outcome =
-            work.settle(&verified, context).and_then(|settled| user(&mut work, &settled, &mut self.entropy));
-        self.commit(work);
-        outcome.map(|plan| plan.map(|plan| plan.issue(&self.issuer, &mut self.entropy).unwrap()))
+    fn context(&mut self, device: &mut licensing_core::device::DeviceState) -> Vec<u8> {
+        self.server.context(device)
     }
 
-    fn commit(&mut self, work: Work) {
-        for change in work.finish().changes {
-            match change {
-                Change::UpdateLicense(line) => {
-                    assert_eq!(line.ledger.total(), u64::from(line.quantity));
-                    self.facts.lines[0] = line;
-                }
-                Change::PutActivation(activation) => {
-                    self.facts.activations.retain(|a| a.id != activation.id);
-                    self.facts.activations.push(activation);
-                }
-                Change::PutContainer(container) => self.facts.container = Some(container),
-                Change::PutFirm(firm) => self.facts.firm = Some(firm),
-                Change::NoteContext { serial, sequence, hash, .. } => {
-                    self.seen.insert((serial, sequence), hash);
-                }
-                _ => {}
-            }
-        }
+    fn activate(&mut self, context: &[u8], what: &Selection) -> Result<Vec<u8>, Decline> {
+        let outcome = self.server.activate(context, self.ticket, what);
+        self.server.check_books();
+        outcome
     }
 
-    fn activate(&mut self, context: &[u8], selection: &Selection) -> Result<Vec<u8>, Decline> {
-        let proofs = ProofMaster([9; 32]);
-        let update = self.request(context, |work, settled, entropy| {
-            work.activate(settled, selection, &proofs, entropy).map(Some)
-        });
-        update.map(Option::unwrap)
-    }
-
-    fn give_back(&mut self, context: &[u8], selection: &Selection) -> Result<Vec<u8>, Decline> {
-        let update = self
-            .request(context, |work, settled, entropy| work.give_back(settled, selection, entropy).map(Some));
-        update.map(Option::unwrap)
-    }
-
-    fn receipt(&mut self, context: &[u8]) -> Result<(), Decline> {
-        self.request(context, |_, _, _| Ok(None)).map(|_| ())
+    fn give_back(&mut self, context: &[u8], what: &Selection) -> Result<Vec<u8>, Decline> {
+        let outcome = self.server.give_back(context, self.ticket, what);
+        self.server.check_books();
+        outcome
     }
 }
 
-fn transfer(world: &mut World, device: &mut DeviceState, update: &[u8]) {
-    let applied = device.apply_update(update).unwrap();
-    *device = applied.state;
-    let receipt = world.context(device);
-    world.receipt(&receipt).unwrap();
+fn transfer(world: &mut World, device: &mut licensing_core::device::DeviceState, update: &[u8]) {
+    world.server.transfer(device, update);
+    world.server.check_books();
 }
 
 #[test]
@@ -243,18 +127,9 @@ fn units_come_home_to_the_last_one() {
     assert_eq!(stays + back, 250);
     let mut b = world.container(ContainerKind::Act);
     let context = world.context(&mut b);
-    let update = world.activate_in_new(&context, license);
+    let update = world.activate(&context, &[(license, Some(1))]).unwrap();
     let b = b.apply_update(&update).unwrap().state;
     assert_eq!(b.firm(firm()).unwrap().products[0].units, Some(back));
-}
-
-impl World {
-    /// Activates one license into a container the facts do not hold yet.
-    fn activate_in_new(&mut self, context: &[u8], license: LicenseId) -> Vec<u8> {
-        self.facts.container = None;
-        self.facts.firm = None;
-        self.activate(context, &[(license, Some(1))]).unwrap()
-    }
 }
 
 #[test]
@@ -265,7 +140,7 @@ fn dates_do_not_restart_when_a_license_moves() {
     let context = world.context(&mut a);
     let update = world.activate(&context, &[]).unwrap();
     transfer(&mut world, &mut a, &update);
-    world.now = NOW.plus_days(20);
+    world.server.now = NOW.plus_days(20);
     let context = world.context(&mut a);
     let update = world.give_back(&context, &[]).unwrap();
     transfer(&mut world, &mut a, &update);
@@ -351,7 +226,7 @@ fn a_clock_set_back_does_not_help_and_one_set_forward_is_forgiven() {
     let request = AccessRequest::product(product());
     a.observe_time(NOW.plus_days(7_000));
     assert!(a.check(firm(), &request, NOW).is_err(), "the container has seen later");
-    world.now = NOW.plus_days(1);
+    world.server.now = NOW.plus_days(1);
     let context = world.context(&mut a);
     let refresh = world.activate(&context, &[]);
     assert!(matches!(refresh, Err(Decline::Refused(Refusal::NothingToActivate))));
@@ -359,7 +234,7 @@ fn a_clock_set_back_does_not_help_and_one_set_forward_is_forgiven() {
     let context = world.context(&mut a);
     let update = world.give_back(&context, &[(license, None)]).unwrap();
     a = a.apply_update(&update).unwrap().state;
-    assert_eq!(a.box_time, world.now, "a certified time sets the clock right");
+    assert_eq!(a.box_time, world.server.now, "a certified time sets the clock right");
 }
 
 #[test]
