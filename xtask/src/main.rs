@@ -1,0 +1,40 @@
+//! The project's own commands: `cargo xtask demo` and `cargo xtask test`, and a few for developers.
+
+mod demo;
+mod fixtures;
+mod shell;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask demo [--keep]     the main job on real programs: order, ticket, activation, receipt, return
+cargo xtask test [--long]     every test and check; --long for many more random histories
+cargo xtask fixtures          writes the golden files of format versions that have none yet
+cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["demo"] => demo::run(false),
+        ["demo", "--keep"] => demo::run(true),
+        ["test"] => test::run(false),
+        ["test", "--long"] => test::run(true),
+        ["fixtures"] => fixtures::run(),
+        ["tidy"] => tidy::run(),
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The house rules that can be checked by a program: who may depend on whom, how large a file may be, what the
+//! core must never contain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// Workspace crates each crate may use in its normal dependencies. The table of `docs/architecture.md`.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("licensing-core", &[]),
+    ("licensing-wire", &["licensing-core"]),
+    ("licensing-store", &["licensing-core"]),
+    ("licensing-store-sqlite", &["licensing-core", "licensing-store"]),
+    ("container-sim", &["licensing-core"]),
+    ("licensing-client", &["licensing-core", "licensing-wire"]),
+    ("license-runtime", &["licensing-core", "licensing-wire", "container-sim"]),
+    ("licensing-testkit", &["licensing-core", "licensing-store", "licensing-wire", "container-sim"]),
+    ("central-server", &["licensing-core", "licensing-wire", "licensing-store", "licensing-store-sqlite"]),
+    ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
+    ("xtask", &["licensing-core", "container-sim"]),
+    ("embedding-example", &["licensing-core", "licensing-wire", "licensing-client", "license-runtime"]),
+];
+
+/// Crates from outside that a crate must not reach in its normal dependencies, at any depth.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    ("licensing-core", &["tokio", "hyper", "axum", "rusqlite", "serde", "rand"]),
+    ("licensing-wire", &["tokio", "hyper", "axum", "rusqlite"]),
+    ("licensing-store", &["tokio", "rusqlite", "tokio-postgres", "hyper"]),
+    ("licensing-store-sqlite", &["axum", "hyper", "tokio-postgres"]),
+    ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
+    ("licensing-client", &["rusqlite", "axum"]),
+    ("cmtool", &["rusqlite", "axum"]),
+];
+
+/// What the source of the core must not mention outside its tests.
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "SystemTime",
+    "Instant::now",
+    "SystemRandom",
+    "OsRng",
+    "thread_rng",
+    "println!",
+    "async fn",
+];
+
+const LINES_MAX: usize = 600;
+/// Files that may be longer, with the reason.
+const LONG_FILES: &[(&str, &str)] = &[("crates/licensing-wire/src/json.rs", "one uniform table of messages")];
+
+/// Checks all rules.
+pub(crate) fn run() -> Result<()> {
+    let mut findings = dependency_findings()?;
+    findings.extend(source_findings()?);
+    for finding in &findings {
+        eprintln!("tidy: {finding}");
+    }
+    if findings.is_empty() {
+        println!("tidy: dependency edges, file sizes and purity are as they should be");
+        return Ok(());
+    }
+    bail!("{} findings", findings.len())
+}
+
+/// Normal dependencies of every package, by name.
+fn normal_dependencies() -> Result<(BTreeSet<String>, BTreeMap<String, BTreeSet<String>>)> {
+    let metadata = shell::capture(shell::cargo().args(["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let list = |value: &serde_json::Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let names: BTreeMap<String, String> =
+        list(&metadata["packages"]).iter().map(|p| (text(&p["id"]), text(&p["name"]))).collect();
+    let members: BTreeSet<String> =
+        list(&metadata["workspace_members"]).iter().filter_map(|id| names.get(&text(id)).cloned()).collect();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for node in list(&metadata["resolve"]["nodes"]) {
+        let from = names.get(&text(&node["id"])).cloned().context("unknown package")?;
+        for dependency in list(&node["deps"]) {
+            let normal = list(&dependency["dep_kinds"]).iter().any(|kind| kind["kind"].is_null());
+            if normal && let Some(to) = names.get(&text(&dependency["pkg"])) {
+                edges.entry(from.clone()).or_default().insert(to.clone());
+            }
+        }
+    }
+    Ok((members, edges))
+}
+
+fn dependency_findings() -> Result<Vec<String>> {
+    let (members, edges) = normal_dependencies()?;
+    let mut findings = Vec::new();
+    for member in &members {
+        let Some((_, allowed)) = ALLOWED.iter().find(|(name, _)| name == member) else {
+            findings.push(format!("{member}: not in the table of allowed dependencies"));
+            continue;
+        };
+        for to in edges.get(member).into_iter().flatten() {
+            if members.contains(to) && !allowed.contains(&to.as_str()) {
+                findings.push(format!("{member} -> {to}: this edge is not allowed"));
+            }
+        }
+    }
+    for (from, forbidden) in FORBIDDEN {
+        let reached = reachable(from, &edges);
+        for name in *forbidden {
+            if reached.contains(*name) {
+                findings.push(format!("{from} ~> {name}: must not be reachable"));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn reachable(from: &str, edges: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![from.to_owned()];
+    while let Some(next) = open.pop() {
+        for to in edges.get(&next).into_iter().flatten() {
+            if reached.insert(to.clone()) {
+                open.push(to.clone());
+            }
+        }
+    }
+    reached
+}
+
+fn source_findings() -> Result<Vec<String>> {
+    let root = shell::root();
+    let mut findings = Vec::new();
+    let mut files = Vec::new();
+    for folder in ["crates", "bins", "xtask", "examples"] {
+        collect(&root.join(folder), &mut files)?;
+    }
+    for file in files {
+        let name = file.strip_prefix(&root)?.to_string_lossy().into_owned();
+        let text = fs::read_to_string(&file).with_context(|| name.clone())?;
+        if name.ends_with("/mod.rs") {
+            findings.push(format!("{name}: use foo.rs beside foo/ instead of mod.rs"));
+        }
+        let lines = text.lines().count();
+        if lines > LINES_MAX && !LONG_FILES.iter().any(|(long, _)| *long == name) {
+            findings.push(format!("{name}: {lines} lines, {LINES_MAX} are the most"));
+        }
+        if name.starts_with("crates/licensing-core/src/") {
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let statements = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+            for word in statements.flat_map(|line| IMPURE.iter().filter(move |word| line.contains(**word))) {
+                findings.push(format!("{name}: the core must not use {word}"));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if path.file_name().is_none_or(|name| name != "target") {
+                collect(&path, files)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_house_rules_hold() {
+        super::run().unwrap();
+    }
+}
