@@ -3,6 +3,8 @@
 //!
 //! Domain types never serialise themselves; the types here are the interface and change only compatibly.
 
+pub mod binary;
 pub mod json;
 pub mod options;
 pub mod problem;
+pub mod time;
