@@ -1,11 +1,12 @@
 //! Whether a product may be used now: the rules an application's license check follows.
 
+use crate::codec::{Decode, Encode};
 use crate::ids::{EntryId, ProductCode};
 use crate::product::ProductItem;
 use crate::time::Timestamp;
 
 /// What an application asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct AccessRequest {
     /// The product or module.
     pub product_code: ProductCode,
@@ -26,7 +27,7 @@ impl AccessRequest {
 }
 
 /// The product item that satisfies a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Usable {
     /// The product item.
     pub entry: EntryId,
@@ -43,7 +44,7 @@ pub struct Usable {
 }
 
 /// Why a product cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 pub enum AccessRefusal {
     /// No license of the product here.
     #[error("there is no license for this product")]

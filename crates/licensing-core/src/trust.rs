@@ -77,3 +77,14 @@ impl TrustedIssuer {
         Ok(())
     }
 }
+
+/// The maker key of emulated dongles.
+///
+/// # Security
+/// **Publicly known**, on purpose: a certificate by it proves that a dongle is an emulated one and nothing
+/// else. A server that wants real dongles only does not put its public half among the makers it trusts.
+#[must_use]
+pub fn emulator_maker() -> crate::crypto::sign::SigningKey {
+    let seed = crate::crypto::digest::hash("publicly known maker key of emulated dongles", &[]);
+    crate::crypto::sign::SigningKey::from_seed(seed)
+}

@@ -1,5 +1,4 @@
 //! The whole ceremony between the server's rules and a container's state, without any storage.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "support/world.rs"]
 mod world;

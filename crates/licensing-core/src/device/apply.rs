@@ -1,5 +1,6 @@
 //! Applying an update: all of it or nothing, every step once, in order, on the right history.
 
+use crate::codec::{Decode, Encode};
 use crate::device::{DeviceError, DeviceState, FirmItem, RECENT_LINKS};
 use crate::format::update::{OpenedStep, VerifiedUpdate};
 use crate::ids::FirmCode;
@@ -9,7 +10,7 @@ use crate::step::{Operation, Removal, Step};
 use crate::terms::split_units;
 
 /// What an import did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct ApplyReport {
     /// The firm item.
     pub firm_code: FirmCode,

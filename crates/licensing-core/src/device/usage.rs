@@ -1,6 +1,7 @@
 //! Using what a container holds: checking, consuming units, starting a usage period, answering a challenge.
 
 use crate::access::{self, AccessRefusal, AccessRequest, Usable};
+use crate::codec::{Decode, Encode};
 use crate::crypto::digest::hash;
 use crate::crypto::sign::{PublicKey, Signature, SigningKey};
 use crate::device::DeviceState;
@@ -8,7 +9,7 @@ use crate::ids::{EntryId, FirmCode, ProductCode};
 use crate::time::Timestamp;
 
 /// A container's answer to an application's challenge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Proof {
     /// The product item that proves itself.
     pub entry: EntryId,

@@ -14,7 +14,7 @@ use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::crypto::seal::SealingKey;
-use licensing_core::crypto::sign::SigningKey;
+use licensing_core::crypto::sign::{PublicKey, SigningKey};
 use licensing_core::device::{DeviceState, NewDevice};
 use licensing_core::event::Actor;
 use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
@@ -92,6 +92,7 @@ pub struct Server {
     pub issuer: Issuer,
     pub entropy: TestEntropy,
     pub now: Timestamp,
+    pub makers: Vec<PublicKey>,
     orders: u32,
 }
 
@@ -109,6 +110,7 @@ impl Server {
             issuer,
             entropy,
             now: NOW,
+            makers: Vec::new(),
             orders: 0,
         }
     }
@@ -188,7 +190,7 @@ impl Server {
         ticket: Option<TicketId>,
         user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Option<Plan>, Decline>,
     ) -> Result<Option<Vec<u8>>, Decline> {
-        let verified = VerifiedContext::verify(context, &[])?;
+        let verified = VerifiedContext::verify(context, &self.makers)?;
         let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
         let mut work = Work::new(self.facts(ticket, &verified), rules, actor(), self.now);
         let outcome =
