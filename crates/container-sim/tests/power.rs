@@ -1,6 +1,8 @@
 //! The power fails at every operation of every change of both kinds of container: afterwards the container is
 //! in the old or the new state, opens, and goes on working.
 
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+
 #[path = "support/harness.rs"]
 mod harness;
 #[path = "../../licensing-core/tests/support/world.rs"]
@@ -99,17 +101,16 @@ fn cut_everywhere(kind: ContainerKind, acts: &[Act]) -> u64 {
     };
     let mut story = prepare();
     let old = seen(story.open().as_mut());
-    let start = story.place.operations();
+    let start = story.place.files.operations();
     last(&mut story).unwrap();
-    let operations = story.place.operations() - start;
+    let operations = story.place.files.operations() - start;
     let new = seen(story.open().as_mut());
     assert!(operations > 0 && old != new, "{kind}: the act changes something");
     let mut cuts = 0;
     for cut in 0..operations {
         for survival in 0..SURVIVALS {
             let mut story = prepare();
-            // Both storages hang on one plug: whichever is written runs out of operations at the cut.
-            cut_both(&story, cut);
+            story.place.files.cut_after(cut);
             let outcome = last(&mut story);
             story.place.reboot(&mut TestEntropy::new(cut * 1_000 + survival));
             let now = seen(story.open().as_mut());
@@ -129,13 +130,6 @@ fn cut_everywhere(kind: ContainerKind, acts: &[Act]) -> u64 {
         }
     }
     cuts
-}
-
-fn cut_both(story: &Story, cut: u64) {
-    // An act writes the file first and the anchor after it, so the anchor's share of the cut is what is left
-    // over; a dongle has no anchor.
-    story.place.files.cut_after(cut);
-    story.place.anchors.cut_after(cut);
 }
 
 #[test]
@@ -167,12 +161,12 @@ fn a_container_is_made_whole_or_not_at_all() {
     for kind in KINDS {
         let mut story = Story::begin(kind);
         story.create().unwrap();
-        let operations = story.place.operations();
+        let operations = story.place.files.operations();
         let serial = story.serial.unwrap();
         for cut in 0..operations {
             for survival in 0..SURVIVALS {
                 let mut story = Story::begin(kind);
-                cut_both(&story, cut);
+                story.place.files.cut_after(cut);
                 let outcome = story.create();
                 story.place.reboot(&mut TestEntropy::new(cut * 1_000 + survival));
                 match story.place.open(serial, 31) {

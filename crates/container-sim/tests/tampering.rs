@@ -1,5 +1,7 @@
 //! Copied, damaged, rolled back and foreign containers: refused with a precise reason, never half-accepted.
 
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+
 #[path = "support/harness.rs"]
 mod harness;
 #[path = "../../licensing-core/tests/support/world.rs"]

@@ -30,13 +30,21 @@ struct Disk {
     durable_names: BTreeMap<String, Inode>,
     names: BTreeMap<String, Inode>,
     name_changes: Vec<NameChange>,
+}
+
+/// The power several storages hang on.
+#[derive(Debug, Default)]
+struct Plug {
     operations: u64,
-    power_left: Option<u64>,
+    left: Option<u64>,
 }
 
 /// A storage whose power can be cut. Clones share the same disk.
 #[derive(Debug, Clone, Default)]
-pub struct PowerStorage(Arc<Mutex<Disk>>);
+pub struct PowerStorage {
+    disk: Arc<Mutex<Disk>>,
+    plug: Arc<Mutex<Plug>>,
+}
 
 fn write(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -64,16 +72,6 @@ fn apply(names: &mut BTreeMap<String, Inode>, change: &NameChange) {
 }
 
 impl Disk {
-    /// Counts an operation that changes the disk; fails when the power is gone.
-    fn step(&mut self) -> io::Result<()> {
-        if self.power_left == Some(0) {
-            return Err(io::Error::other("power cut"));
-        }
-        self.power_left = self.power_left.map(|left| left - 1);
-        self.operations += 1;
-        Ok(())
-    }
-
     fn content(&self, name: &str) -> Option<Vec<u8>> {
         let inode = self.names.get(name)?;
         let mut content = self.durable.get(inode).cloned().unwrap_or_default();
@@ -86,18 +84,39 @@ impl Disk {
 
 impl PowerStorage {
     fn disk(&self) -> std::sync::MutexGuard<'_, Disk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Operations that changed the disk so far.
+    fn plug(&self) -> std::sync::MutexGuard<'_, Plug> {
+        self.plug.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An empty disk on the same plug: a power cut hits both.
+    #[must_use]
+    pub fn neighbour(&self) -> Self {
+        Self { disk: Arc::default(), plug: Arc::clone(&self.plug) }
+    }
+
+    /// The disk, for an operation that changes it; fails when the power is gone.
+    fn powered(&self) -> io::Result<std::sync::MutexGuard<'_, Disk>> {
+        let mut plug = self.plug();
+        if plug.left == Some(0) {
+            return Err(io::Error::other("power cut"));
+        }
+        plug.left = plug.left.map(|left| left - 1);
+        plug.operations += 1;
+        Ok(self.disk())
+    }
+
+    /// Operations so far that changed a disk on the plug.
     #[must_use]
     pub fn operations(&self) -> u64 {
-        self.disk().operations
+        self.plug().operations
     }
 
     /// Lets `operations` more succeed and then cuts the power.
     pub fn cut_after(&self, operations: u64) {
-        self.disk().power_left = Some(operations);
+        self.plug().left = Some(operations);
     }
 
     /// Restores the power; what was not synced survives or not as `chance` has it.
@@ -124,7 +143,7 @@ impl PowerStorage {
             apply(&mut disk.durable_names, change);
         }
         disk.names = disk.durable_names.clone();
-        disk.power_left = None;
+        self.plug().left = None;
     }
 }
 
@@ -140,8 +159,7 @@ impl Storage for PowerStorage {
     }
 
     fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut disk = self.disk();
-        disk.step()?;
+        let mut disk = self.powered()?;
         let inode = match disk.names.get(name) {
             Some(inode) => *inode,
             None => {
@@ -157,8 +175,7 @@ impl Storage for PowerStorage {
     }
 
     fn sync(&mut self, name: &str) -> io::Result<()> {
-        let mut disk = self.disk();
-        disk.step()?;
+        let mut disk = self.powered()?;
         let inode = *disk.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         for (offset, bytes) in disk.unsynced.remove(&inode).into_iter().flatten() {
             write(disk.durable.entry(inode).or_default(), offset, &bytes);
@@ -167,8 +184,7 @@ impl Storage for PowerStorage {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
-        let mut disk = self.disk();
-        disk.step()?;
+        let mut disk = self.powered()?;
         let change = NameChange::Rename(from.to_owned(), to.to_owned());
         apply(&mut disk.names, &change);
         disk.name_changes.push(change);
@@ -176,11 +192,10 @@ impl Storage for PowerStorage {
     }
 
     fn remove(&mut self, name: &str) -> io::Result<()> {
-        let mut disk = self.disk();
-        if !disk.names.contains_key(name) {
+        if !self.disk().names.contains_key(name) {
             return Ok(());
         }
-        disk.step()?;
+        let mut disk = self.powered()?;
         let change = NameChange::Remove(name.to_owned());
         apply(&mut disk.names, &change);
         disk.name_changes.push(change);
@@ -188,8 +203,7 @@ impl Storage for PowerStorage {
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {
-        let mut disk = self.disk();
-        disk.step()?;
+        let mut disk = self.powered()?;
         let changes = std::mem::take(&mut disk.name_changes);
         for change in &changes {
             apply(&mut disk.durable_names, change);

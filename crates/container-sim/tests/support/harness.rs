@@ -43,7 +43,10 @@ pub struct Place {
 impl Place {
     pub fn new(kind: ContainerKind) -> Self {
         let traits = MapTraits(host()).collect();
-        Self { kind, files: PowerStorage::default(), anchors: PowerStorage::default(), traits }
+        let files = PowerStorage::default();
+        // File and anchor hang on one plug, so that the power can fail between the two.
+        let anchors = files.neighbour();
+        Self { kind, files, anchors, traits }
     }
 
     fn act_host(&self) -> ActHost {
@@ -76,10 +79,6 @@ impl Place {
                 Box::new(Dongle::connect(card)?)
             }
         })
-    }
-
-    pub fn operations(&self) -> u64 {
-        self.files.operations() + self.anchors.operations()
     }
 
     pub fn reboot(&self, chance: &mut dyn Entropy) {
