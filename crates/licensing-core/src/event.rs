@@ -28,6 +28,12 @@ macro_rules! actions {
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
+
+            /// The action of a word.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|action| action.name() == name)
+            }
         }
     };
 }
@@ -65,7 +71,7 @@ pub struct Event {
     /// What.
     pub action: Action,
     /// `done`, or the code of the refusal.
-    pub outcome: &'static str,
+    pub outcome: String,
     /// When.
     pub at: Timestamp,
     /// Who, and from where.
@@ -92,7 +98,7 @@ impl Event {
     pub fn new(action: Action, actor: &Actor, at: Timestamp) -> Self {
         Self {
             action,
-            outcome: "done",
+            outcome: "done".to_owned(),
             at,
             actor: actor.clone(),
             ticket: None,
@@ -108,7 +114,11 @@ impl Event {
     /// A refusal.
     #[must_use]
     pub fn refused(refusal: &crate::refusal::Refusal, actor: &Actor, at: Timestamp) -> Self {
-        Self { outcome: refusal.code(), detail: refusal.to_string(), ..Self::new(Action::Refused, actor, at) }
+        Self {
+            outcome: refusal.code().to_owned(),
+            detail: refusal.to_string(),
+            ..Self::new(Action::Refused, actor, at)
+        }
     }
 
     /// About this ticket.

@@ -17,6 +17,8 @@
 //! * **Unknown outcome.** When a driver cannot tell whether a commit took place it answers
 //!   [`CommitError::Unknown`]; asking [`Store::answered`] with the request key resolves it.
 
+pub mod document;
+
 use std::future::Future;
 use std::pin::Pin;
 

@@ -1,0 +1,270 @@
+//! `central.toml`: every setting with its unit and default. [`SAMPLE`] documents them and is what `init` writes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use anyhow::Context as _;
+use licensing_core::crypto::sign::PublicKey;
+use licensing_core::terms::Tolerance;
+use licensing_wire::{binary, options};
+use serde::Deserialize;
+
+/// The documented file with every default.
+pub const SAMPLE: &str = include_str!("config/central.toml");
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Bounds per network address.
+    pub rate: Rate,
+    /// Which containers are served.
+    pub containers: Containers,
+    /// What new act licenses start from.
+    pub templates: Templates,
+    /// Validity of issuing keys.
+    pub issuing: Issuing,
+    /// Logging.
+    pub log: Log,
+}
+
+/// Bounds on requests.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest body, in bytes.
+    pub body_bytes: usize,
+    /// Largest request line with all headers, in bytes.
+    pub header_bytes: usize,
+    /// Requests worked on at once.
+    pub requests: usize,
+    /// Connections open at once.
+    pub connections: usize,
+    /// Seconds for a request to arrive and be answered.
+    pub request_timeout_secs: u64,
+    /// Seconds for the headers of a request to arrive.
+    pub header_timeout_secs: u64,
+    /// Seconds that unfinished requests get when the server stops.
+    pub shutdown_timeout_secs: u64,
+}
+
+/// Bounds per network address (IPv6: per /64).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rate {
+    /// Requests without an API token, per minute; 0 for no bound.
+    pub requests_per_minute: u32,
+    /// Mistyped and unknown tickets, per minute; 0 for no bound.
+    pub ticket_failures_per_minute: u32,
+    /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// Which containers are served.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Containers {
+    /// Whether containers on simulated host traits are served.
+    pub accept_test_containers: bool,
+    /// Whether emulated dongles are served.
+    pub accept_emulated_dongles: bool,
+    /// Public keys of dongle makers, 64 hexadecimal digits each.
+    pub trusted_makers: Vec<String>,
+}
+
+/// What new act licenses start from.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Templates {
+    /// Hardware tolerance where no license demands another.
+    pub tolerance: String,
+}
+
+/// Validity of issuing keys.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Issuing {
+    /// Validity of a new issuing key, in days.
+    pub certificate_days: u32,
+    /// Days before its end at which an issuing key is replaced.
+    pub rotate_before_days: u32,
+}
+
+/// Logging.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7870)),
+            limits: Limits::default(),
+            rate: Rate::default(),
+            containers: Containers::default(),
+            templates: Templates::default(),
+            issuing: Issuing::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 512 * 1024,
+            header_bytes: 32 * 1024,
+            requests: 512,
+            connections: 4096,
+            request_timeout_secs: 30,
+            header_timeout_secs: 10,
+            shutdown_timeout_secs: 30,
+        }
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { requests_per_minute: 60_000, ticket_failures_per_minute: 10, trusted_proxies: Vec::new() }
+    }
+}
+
+impl Default for Containers {
+    fn default() -> Self {
+        Self { accept_test_containers: true, accept_emulated_dongles: true, trusted_makers: Vec::new() }
+    }
+}
+
+impl Default for Templates {
+    fn default() -> Self {
+        Self { tolerance: "medium".to_owned() }
+    }
+}
+
+impl Default for Issuing {
+    fn default() -> Self {
+        Self { certificate_days: 365, rotate_before_days: 30 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned() }
+    }
+}
+
+impl Config {
+    /// Reads and checks a text.
+    ///
+    /// # Errors
+    /// Not TOML, an unknown setting, or a value out of its range; the message names it.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let config: Self = toml::from_str(text)?;
+        config.tolerance()?;
+        config.makers()?;
+        let limits = &config.limits;
+        let in_range = [
+            ("limits.body_bytes", (1024..=64 << 20).contains(&limits.body_bytes)),
+            ("limits.header_bytes", (8192..=1 << 20).contains(&limits.header_bytes)),
+            ("limits.requests", (1..=100_000).contains(&limits.requests)),
+            ("limits.connections", (1..=1_000_000).contains(&limits.connections)),
+            ("limits.request_timeout_secs", (1..=3600).contains(&limits.request_timeout_secs)),
+            ("limits.header_timeout_secs", (1..=3600).contains(&limits.header_timeout_secs)),
+            ("limits.shutdown_timeout_secs", (1..=3600).contains(&limits.shutdown_timeout_secs)),
+            ("issuing.certificate_days", (2..=3650).contains(&config.issuing.certificate_days)),
+            (
+                "issuing.rotate_before_days",
+                config.issuing.rotate_before_days < config.issuing.certificate_days,
+            ),
+        ];
+        for (name, ok) in in_range {
+            anyhow::ensure!(ok, "{name} is out of its range; the comments of a fresh central.toml tell it");
+        }
+        let levels = ["error", "warn", "info", "debug", "trace"];
+        anyhow::ensure!(
+            levels.contains(&config.log.level.as_str()),
+            "log.level must be error, warn, info, debug or trace"
+        );
+        Ok(config)
+    }
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// As [`Config::parse`], or the file cannot be read.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// The tolerance of templates.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn tolerance(&self) -> anyhow::Result<Tolerance> {
+        options::parse_tolerance(&self.templates.tolerance)
+            .map_err(|error| anyhow::anyhow!("templates.{error}"))
+    }
+
+    /// The keys of the dongle makers to trust.
+    ///
+    /// # Errors
+    /// A key is malformed or weak.
+    pub fn makers(&self) -> anyhow::Result<Vec<PublicKey>> {
+        let mut makers = Vec::new();
+        if self.containers.accept_emulated_dongles {
+            makers.push(licensing_core::trust::emulator_maker().public_key());
+        }
+        for text in &self.containers.trusted_makers {
+            makers.push(key(text).context("containers.trusted_makers holds a malformed or weak key")?);
+        }
+        Ok(makers)
+    }
+}
+
+fn key(hex: &str) -> anyhow::Result<PublicKey> {
+    Ok(PublicKey::new(binary::from_hex(hex)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_states_every_default() {
+        assert_eq!(Config::parse(SAMPLE).unwrap(), Config::default());
+        // Every setting the program knows is in the sample: without its lines nothing is left but tables.
+        let mut value: toml::Table = SAMPLE.parse().unwrap();
+        let debug = format!("{:?}", Config::default());
+        for name in ["body_bytes", "trusted_proxies", "accept_test_containers", "tolerance", "level"] {
+            assert!(debug.contains(name));
+        }
+        let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
+        assert_eq!(settings, debug.matches(": ").count() - 6, "as many settings as fields");
+    }
+
+    #[test]
+    fn unknown_and_impossible_settings_are_refused() {
+        for text in [
+            "lisen = \"127.0.0.1:1\"",
+            "[limits]\nbody = 1",
+            "[limits]\nrequests = 0",
+            "[templates]\ntolerance = \"none\"",
+            "[containers]\ntrusted_makers = [\"00\"]",
+            "[issuing]\nrotate_before_days = 365",
+            "[log]\nlevel = \"loud\"",
+        ] {
+            assert!(Config::parse(text).is_err(), "{text}");
+        }
+        let zero = format!("[containers]\ntrusted_makers = [\"{}\"]", "0".repeat(64));
+        assert!(Config::parse(&zero).is_err(), "a weak key");
+    }
+}

@@ -1,0 +1,173 @@
+//! What the server does, without HTTP: load facts, decide in the core, commit once, answer.
+
+mod attempt;
+mod failure;
+mod history;
+mod items;
+mod orders;
+mod receipts;
+mod templates;
+mod tickets;
+pub mod tokens;
+mod transfers;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use licensing_core::crypto::sign::PublicKey;
+use licensing_core::event::Actor;
+use licensing_core::ids::FirmCode;
+use licensing_core::refusal::Refusal;
+use licensing_core::terms::Tolerance;
+use licensing_core::time::Timestamp;
+use licensing_core::work::ServerRules;
+use licensing_store::Store;
+use serde::Serialize;
+
+pub use attempt::Idempotency;
+pub use failure::Failure;
+pub use history::HistoryFilter;
+pub use tickets::Holder;
+pub use transfers::Direction;
+
+use crate::keys::{FirmKeys, KeyRing};
+use crate::metrics::Metrics;
+use crate::system::{Clock, SystemEntropy};
+
+/// Most entries a page holds, and how many it holds when not told.
+pub const PAGE_MAX: u32 = 500;
+
+/// Rules of this server, from its settings.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Whether containers on simulated host traits are served.
+    pub accept_test_containers: bool,
+    /// Dongle makers that are trusted.
+    pub makers: Vec<PublicKey>,
+    /// Tolerance of templates.
+    pub tolerance: Tolerance,
+}
+
+/// An answer, as bytes, so that asking again can give the same ones.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Media type of the body.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Bodies hold tickets and tokens.
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
+}
+
+impl Answer {
+    /// A JSON answer.
+    ///
+    /// # Errors
+    /// The message cannot be written as JSON, which is our fault.
+    pub fn json(status: u16, message: &impl Serialize) -> Result<Self, Failure> {
+        let body = serde_json::to_vec(message).map_err(|error| Failure::fault(error.to_string()))?;
+        Ok(Self { status, content_type: "application/json", body })
+    }
+}
+
+/// The services of the server.
+pub struct Service {
+    store: Arc<dyn Store>,
+    keys: RwLock<Arc<KeyRing>>,
+    rules: Rules,
+    clock: Arc<dyn Clock>,
+    entropy: SystemEntropy,
+    metrics: Arc<Metrics>,
+    stripes: attempt::Stripes,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+impl Service {
+    /// The services over a database with keys and rules.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        keys: KeyRing,
+        rules: Rules,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            store,
+            keys: RwLock::new(Arc::new(keys)),
+            rules,
+            clock,
+            entropy: SystemEntropy::default(),
+            metrics,
+            stripes: attempt::Stripes::default(),
+        }
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The keys in use.
+    #[must_use]
+    pub fn keys(&self) -> Arc<KeyRing> {
+        // A poisoned lock only means that somebody panicked while swapping a pointer; the pointer is whole.
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes new keys into use, after a rotation.
+    pub fn replace_keys(&self, keys: KeyRing) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// Fresh randomness.
+    #[must_use]
+    pub fn entropy(&self) -> SystemEntropy {
+        self.entropy.clone()
+    }
+
+    fn server_rules(&self) -> ServerRules {
+        ServerRules { accept_test_containers: self.rules.accept_test_containers, blacklist_version: 0 }
+    }
+
+    fn firm(&self, firm_code: FirmCode) -> Result<FirmKeys, Refusal> {
+        self.keys().firms.get(&firm_code).cloned().ok_or(Refusal::FirmUnknown(firm_code))
+    }
+}
+
+/// Runs work that keeps a processor busy away from the threads that serve connections.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::fault(format!("a worker thread failed: {error}")))
+}
+
+/// Who asks for something, for the event log.
+#[must_use]
+pub fn actor(name: &str, origin: Option<std::net::IpAddr>) -> Actor {
+    Actor { name: name.to_owned(), origin: origin.map(|address| address.to_string()) }
+}

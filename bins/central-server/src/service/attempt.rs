@@ -1,0 +1,140 @@
+//! Deciding until the decision can be stored, and giving a repeated request its first answer.
+
+use std::future::Future;
+
+use licensing_core::changeset::{ChangeSet, RequestRecord};
+use licensing_core::crypto::digest::{Digest, hash};
+use licensing_core::refusal::Refusal;
+use licensing_store::CommitError;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::service::{Answer, Failure, Service};
+
+/// How often a decision is made anew because a row it was made from has changed.
+const ATTEMPTS: u32 = 64;
+
+/// A client's key for a request: the same key with the same request gets the same answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idempotency {
+    key: Digest,
+    fingerprint: Digest,
+}
+
+impl Idempotency {
+    /// The key of a request. Keys of different credentials never meet.
+    #[must_use]
+    pub fn new(credential: &[u8], key: &str, route: &str, body: &[u8]) -> Self {
+        Self {
+            key: hash("idempotency key", &[credential, key.as_bytes()]),
+            fingerprint: hash("request", &[route.as_bytes(), body]),
+        }
+    }
+}
+
+/// Locks for requests that have lost a race: they queue instead of racing again. Only a matter of speed; what
+/// keeps decisions right are the versions in the database.
+#[derive(Debug)]
+pub(super) struct Stripes([Mutex<()>; 64]);
+
+impl Default for Stripes {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Mutex::new(())))
+    }
+}
+
+impl Stripes {
+    async fn lock(&self, about: &[u8]) -> MutexGuard<'_, ()> {
+        let stripe = usize::from(hash("stripe", &[about])[0]) % self.0.len();
+        self.0[stripe].lock().await
+    }
+}
+
+/// What was decided: what to store, and what to answer once it is stored.
+pub(super) struct Decided {
+    pub(super) changes: ChangeSet,
+    pub(super) answer: Result<Answer, Failure>,
+}
+
+impl Service {
+    /// Decides, commits, and decides again when the facts have changed meanwhile. `about` names what is decided
+    /// on (a ticket, an order).
+    pub(super) async fn attempt<F, Fut>(
+        &self,
+        idempotency: Option<Idempotency>,
+        about: &[u8],
+        decide: F,
+    ) -> Result<Answer, Failure>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<Decided, Failure>>,
+    {
+        if let Some(idempotency) = idempotency
+            && let Some(answer) = self.answered(idempotency).await?
+        {
+            return Ok(answer);
+        }
+        let mut queued = None;
+        for _ in 0..ATTEMPTS {
+            let Decided { mut changes, answer } = decide().await?;
+            if let (Some(idempotency), Ok(answer)) = (idempotency, &answer) {
+                changes.request = Some(self.record(idempotency, answer));
+            }
+            if changes.is_empty() {
+                return answer;
+            }
+            let events = changes.events.iter().map(|event| event.action).collect::<Vec<_>>();
+            match (self.store.commit(changes).await, idempotency) {
+                (Ok(()), _) => {
+                    self.metrics.happened(&events);
+                    return answer;
+                }
+                (Err(CommitError::Conflict), _) => {
+                    self.metrics.conflict();
+                    if queued.is_none() {
+                        queued = Some(self.stripes.lock(about).await);
+                    }
+                    tokio::task::yield_now().await;
+                }
+                (Err(CommitError::Duplicate | CommitError::Unknown), Some(idempotency)) => {
+                    if let Some(answer) = self.answered(idempotency).await? {
+                        return Ok(answer);
+                    }
+                }
+                (Err(error), _) => return Err(error.into()),
+            }
+        }
+        Err(Failure::try_again())
+    }
+
+    /// The answer this request was given before.
+    async fn answered(&self, idempotency: Idempotency) -> Result<Option<Answer>, Failure> {
+        let Some(record) = self.store.answered(idempotency.key).await? else { return Ok(None) };
+        if record.fingerprint != idempotency.fingerprint {
+            return Err(Refusal::IdempotencyKeyReused.into());
+        }
+        let plain = self
+            .keys()
+            .vault
+            .open("answer", &record.response, &record.key)
+            .map_err(|_| Failure::fault("a stored answer cannot be opened"))?;
+        let (status, body) =
+            plain.split_first_chunk::<2>().ok_or_else(|| Failure::fault("a stored answer is too short"))?;
+        Ok(Some(Answer {
+            status: u16::from_be_bytes(*status),
+            content_type: "application/json",
+            body: body.to_vec(),
+        }))
+    }
+
+    /// An answer as it is stored: encrypted, because it may hold a ticket or a token.
+    fn record(&self, idempotency: Idempotency, answer: &Answer) -> RequestRecord {
+        let mut plain = answer.status.to_be_bytes().to_vec();
+        plain.extend_from_slice(&answer.body);
+        RequestRecord {
+            key: idempotency.key,
+            fingerprint: idempotency.fingerprint,
+            response: self.keys().vault.seal("answer", &plain, &idempotency.key, &mut self.entropy()),
+            at: self.now(),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Looking things up: containers and the history of everything.
+
+use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::ids::{ContainerSerial, LicenseId, OrderId};
+use licensing_core::refusal::Refusal;
+use licensing_store::{EventQuery, StoredEvent};
+use licensing_wire::binary::to_hex;
+use licensing_wire::json::{ContainerAnswer, ContainerFirmMessage, ContainerList, EventMessage, History};
+use licensing_wire::time;
+
+use crate::service::{Answer, Failure, Service};
+
+/// Which events to show. Several filters must all match.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// About this license.
+    pub license: Option<LicenseId>,
+    /// About this container.
+    pub container: Option<ContainerSerial>,
+    /// About the ticket of this order.
+    pub order: Option<OrderId>,
+    /// After this place in the log.
+    pub after: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Service {
+    /// A container with its firm items.
+    ///
+    /// # Errors
+    /// It was never part of a transfer.
+    pub async fn container(&self, serial: ContainerSerial) -> Result<Answer, Failure> {
+        let container = self.store.container(serial).await?.ok_or(Refusal::ContainerUnknown(serial))?;
+        let firms = self.store.firms_of_container(serial).await?;
+        Answer::json(200, &container_answer(&container, &firms))
+    }
+
+    /// A page of containers.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn containers(&self, after: Option<ContainerSerial>, limit: u32) -> Result<Answer, Failure> {
+        let mut containers = self.store.list_containers(after, limit + 1).await?;
+        let more = containers.len() > limit as usize;
+        containers.truncate(limit as usize);
+        let next = containers.last().filter(|_| more).map(|container| container.serial.to_string());
+        let containers = containers.iter().map(|container| container_answer(container, &[])).collect();
+        Answer::json(200, &ContainerList { containers, next })
+    }
+
+    /// A page of events.
+    ///
+    /// # Errors
+    /// The order of the filter is unknown.
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<Answer, Failure> {
+        let ticket = match &filter.order {
+            None => None,
+            Some(id) => {
+                let order = self.store.order(id.clone()).await?;
+                Some(order.ok_or_else(|| Refusal::OrderUnknown(id.clone()))?.ticket)
+            }
+        };
+        let limit = filter.limit;
+        let query = EventQuery {
+            ticket,
+            license: filter.license,
+            container: filter.container,
+            after: filter.after,
+            limit: limit + 1,
+        };
+        let mut events = self.store.events(query).await?;
+        let more = events.len() > limit as usize;
+        events.truncate(limit as usize);
+        let next = events.last().filter(|_| more).map(|event| event.sequence);
+        Answer::json(200, &History { events: events.into_iter().map(event_message).collect(), next })
+    }
+}
+
+fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]) -> ContainerAnswer {
+    let firms = firms.iter().map(|firm| ContainerFirmMessage {
+        firm_code: firm.firm_code.get(),
+        counter: firm.confirmed.counter,
+        unproven: u32::try_from(firm.pending.len()).unwrap_or(u32::MAX),
+        last_seen: firm.last_context.map(|last| time::print(last.seen_at)),
+    });
+    ContainerAnswer {
+        serial: container.serial.to_string(),
+        kind: container.serial.kind().as_str().to_owned(),
+        status: container.status.name().to_owned(),
+        test_container: container.test_host,
+        registered_at: time::print(container.registered_at),
+        firms: firms.collect(),
+    }
+}
+
+fn event_message(stored: StoredEvent) -> EventMessage {
+    let event = stored.event;
+    EventMessage {
+        sequence: stored.sequence,
+        at: time::print(event.at),
+        action: event.action.name().to_owned(),
+        outcome: event.outcome.to_owned(),
+        actor: event.actor.name,
+        origin: event.actor.origin,
+        license: event.license.map(|id| id.to_string()),
+        container: event.container.map(|serial| serial.to_string()),
+        firm_code: event.firm_code.map(|code| code.get()),
+        quantity: event.quantity,
+        proof: event.proof.map(|proof| to_hex(&proof)),
+        detail: event.detail,
+    }
+}

@@ -1,0 +1,73 @@
+//! Items: the minimal master data.
+
+use licensing_core::crypto::sign::SigningKey;
+use licensing_core::event::Actor;
+use licensing_core::ids::ItemId;
+use licensing_core::item::{Created, Item};
+use licensing_core::refusal::Refusal;
+use licensing_wire::binary::to_hex;
+use licensing_wire::json::{ItemAnswer, ItemList, ItemRequest};
+use licensing_wire::{options, time};
+
+use crate::service::attempt::Decided;
+use crate::service::{Answer, Failure, Idempotency, Service};
+
+impl Service {
+    /// Creates an item; the very same item again is answered with what is there.
+    ///
+    /// # Errors
+    /// An option is out of its range, the id is taken, or the firm code is not served.
+    pub async fn create_item(
+        &self,
+        actor: &Actor,
+        idempotency: Option<Idempotency>,
+        request: &ItemRequest,
+    ) -> Result<Answer, Failure> {
+        let definition = options::item_definition(request)?;
+        self.firm(definition.firm_code)?;
+        let about = definition.id.as_str().as_bytes();
+        let decide = || async {
+            let existing = self.store.items(vec![definition.id.clone()]).await?.pop();
+            let (status, item, changes) = match definition.clone().create(existing, actor, self.now())? {
+                Created::New(item, changes) => (201, item, changes),
+                Created::Exists(item) => (200, item, Default::default()),
+            };
+            Ok(Decided { changes, answer: Answer::json(status, &self.item_answer(&item)?) })
+        };
+        self.attempt(idempotency, about, decide).await
+    }
+
+    /// An item.
+    ///
+    /// # Errors
+    /// There is none of this id.
+    pub async fn item(&self, id: ItemId) -> Result<Answer, Failure> {
+        let item = self.store.items(vec![id.clone()]).await?.pop().ok_or(Refusal::ItemUnknown(id))?;
+        Answer::json(200, &self.item_answer(&item)?)
+    }
+
+    /// A page of items.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn items(&self, after: Option<ItemId>, limit: u32) -> Result<Answer, Failure> {
+        let mut items = self.store.list_items(after, limit + 1).await?;
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next = items.last().filter(|_| more).map(|item| item.definition.id.to_string());
+        let items = items.iter().map(|item| self.item_answer(item)).collect::<Result<_, _>>()?;
+        Answer::json(200, &ItemList { items, next })
+    }
+
+    fn item_answer(&self, item: &Item) -> Result<ItemAnswer, Failure> {
+        let definition = &item.definition;
+        let keys = self.firm(definition.firm_code)?;
+        let seed = keys.proofs.seed(definition.firm_code, definition.product_code);
+        let proof = SigningKey::from_seed(seed.0).public_key();
+        Ok(ItemAnswer {
+            item: options::item_request(definition),
+            created_at: time::print(item.created_at),
+            proof_public_key: to_hex(proof.bytes()),
+        })
+    }
+}

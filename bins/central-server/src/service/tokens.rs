@@ -1,0 +1,145 @@
+//! API tokens: made, listed, revoked. The secret is told once and never stored.
+
+use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::event::{Action, Actor, Event};
+use licensing_core::ids::OrderId;
+use licensing_core::time::Timestamp;
+use licensing_core::token::{ApiToken, ROLES, Role};
+use licensing_wire::json::{TokenAnswer, TokenList, TokenRequest, TokenSummary};
+use licensing_wire::{options, time};
+
+use crate::service::attempt::Decided;
+use crate::service::{Answer, Failure, Idempotency, Service};
+use crate::vault::{new_token, token_hash};
+
+/// Everything about tokens is decided one after the other; this is what they queue on.
+const ABOUT: &[u8] = b"api tokens";
+
+fn roles(words: &[String]) -> Result<Vec<Role>, Failure> {
+    let mut roles = Vec::new();
+    for word in words {
+        let role = Role::from_name(word).ok_or_else(|| {
+            let known: Vec<&str> = ROLES.iter().map(|role| role.1).collect();
+            Failure::denied("invalid_value", format!("role: expected one of {}", known.join(", ")))
+        })?;
+        if !roles.contains(&role) {
+            roles.push(role);
+        }
+    }
+    if roles.is_empty() {
+        return Err(Failure::denied("invalid_value", "roles: expected at least one role"));
+    }
+    Ok(roles)
+}
+
+/// A change set that stores a new token.
+#[must_use]
+pub fn creation(token: ApiToken, actor: &Actor, now: Timestamp) -> ChangeSet {
+    let mut event = Event::new(Action::TokenCreated, actor, now);
+    event.detail.clone_from(&token.name);
+    let mut changes = ChangeSet::default();
+    changes.push(Change::PutToken(token));
+    changes.events.push(event);
+    changes
+}
+
+impl Service {
+    /// The valid token with this secret.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<ApiToken>, Failure> {
+        let token = self.store.token(token_hash(secret)).await?;
+        Ok(token.filter(|token| token.is_valid(self.now())))
+    }
+
+    /// Makes a token and tells its secret.
+    ///
+    /// # Errors
+    /// A valid token has the name, or a role is unknown.
+    pub async fn create_token(
+        &self,
+        actor: &Actor,
+        idempotency: Option<Idempotency>,
+        request: &TokenRequest,
+    ) -> Result<Answer, Failure> {
+        // The form of a name is the form of every id the vendor gives.
+        let name = OrderId::new(request.name.trim()).map_err(|error| {
+            Failure::denied("invalid_value", format!("name: expected {}", error.expected))
+        })?;
+        let roles = roles(&request.roles)?;
+        let expires_at = request.expires.as_deref().map(|text| options::parse_fixed_end("expires", text));
+        let expires_at =
+            expires_at.transpose().map_err(|error| Failure::denied("invalid_value", error.to_string()))?;
+        let decide = || async {
+            let now = self.now();
+            let taken = |token: &ApiToken| token.name == name.as_str() && token.is_valid(now);
+            if self.store.tokens().await?.iter().any(taken) {
+                return Err(Failure::denied("token_exists", "a valid token of this name exists"));
+            }
+            let secret = new_token(&mut self.entropy());
+            let token = ApiToken {
+                hash: token_hash(&secret),
+                name: name.to_string(),
+                roles: roles.clone(),
+                created_at: now,
+                expires_at,
+                revoked_at: None,
+                version: 0,
+            };
+            let answer = TokenAnswer { name: name.to_string(), token: secret.to_string() };
+            Ok(Decided { changes: creation(token, actor, now), answer: Answer::json(201, &answer) })
+        };
+        self.attempt(idempotency, ABOUT, decide).await
+    }
+
+    /// Revokes the valid token of a name, at once and for good.
+    ///
+    /// # Errors
+    /// There is none, or it is the last valid one with the admin role.
+    pub async fn revoke_token(&self, actor: &Actor, name: &str) -> Result<Answer, Failure> {
+        let decide = || async {
+            let now = self.now();
+            let mut valid = self.store.tokens().await?;
+            valid.retain(|token| token.is_valid(now));
+            let at = valid
+                .iter()
+                .position(|token| token.name == name)
+                .ok_or_else(|| Failure::denied("token_unknown", "there is no valid token of this name"))?;
+            let mut token = valid.swap_remove(at);
+            let is_admin = |token: &ApiToken| token.roles.contains(&Role::Admin);
+            if is_admin(&token) && !valid.iter().any(is_admin) {
+                let message = "this is the last valid token with the admin role";
+                return Err(Failure::denied("last_admin_token", message));
+            }
+            token.revoked_at = Some(now);
+            let answer = Answer::json(200, &summary(&token));
+            let mut event = Event::new(Action::TokenRevoked, actor, now);
+            event.detail.clone_from(&token.name);
+            let mut changes = ChangeSet::default();
+            changes.push(Change::PutToken(token));
+            changes.events.push(event);
+            Ok(Decided { changes, answer })
+        };
+        self.attempt(None, ABOUT, decide).await
+    }
+
+    /// All tokens, without their secrets.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn tokens(&self) -> Result<Answer, Failure> {
+        let tokens = self.store.tokens().await?;
+        Answer::json(200, &TokenList { tokens: tokens.iter().map(summary).collect() })
+    }
+}
+
+fn summary(token: &ApiToken) -> TokenSummary {
+    TokenSummary {
+        name: token.name.clone(),
+        roles: token.roles.iter().map(|role| role.name().to_owned()).collect(),
+        created_at: time::print(token.created_at),
+        expires_at: token.expires_at.map(time::print),
+        revoked_at: token.revoked_at.map(time::print),
+    }
+}

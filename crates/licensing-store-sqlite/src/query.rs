@@ -1,0 +1,34 @@
+//! The texts of queries that are used in more than one place.
+
+pub(crate) const LICENSE: &str =
+    "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
+    l.fresh, l.carried, l.activating, l.active, l.returning, l.withdrawn, l.created_at, l.version
+    FROM licenses l JOIN definitions d ON d.hash = l.definition";
+
+pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,
+    expires, maintenance_until, usage_started, state, step, activated_at, returned_at, proof, created_at, version
+    FROM activations";
+
+pub(crate) const CONTAINER: &str =
+    "SELECT serial, identity_key, sealing_key, test_host, status, registered_at, version
+    FROM containers";
+
+pub(crate) const FIRM: &str =
+    "SELECT serial, firm_code, confirmed_counter, confirmed_digest, last_sequence, last_certified,
+    last_box_time, last_hash, last_seen_at, version FROM firms";
+
+pub(crate) const STEPS: &str =
+    "SELECT id, before_counter, before_digest, after_digest, bytes, issued_at FROM steps
+    WHERE serial = ? AND firm_code = ? AND proof IS NULL ORDER BY before_counter";
+
+pub(crate) const TICKET: &str = "SELECT id, lookup, sealed, customer, together, created_at FROM tickets";
+
+pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
+    FROM items i JOIN definitions d ON d.hash = i.definition";
+
+pub(crate) const TOKEN: &str =
+    "SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens";
+
+pub(crate) const EVENT: &str =
+    "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container, firm_code,
+    quantity, proof, detail FROM events";

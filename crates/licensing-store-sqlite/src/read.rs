@@ -1,0 +1,36 @@
+//! Running queries.
+
+use licensing_store::StoreError;
+use rusqlite::{Connection, Params};
+
+use crate::rows::{Reader, store_error};
+
+type ReadRow<T> = fn(&Reader<'_>) -> Result<T, StoreError>;
+
+/// All rows of a query.
+pub(crate) fn all<T>(
+    db: &Connection,
+    table: &'static str,
+    sql: &str,
+    params: impl Params,
+    read: ReadRow<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = db.prepare_cached(sql).map_err(|error| store_error(&error))?;
+    let mut rows = statement.query(params).map_err(|error| store_error(&error))?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(|error| store_error(&error))? {
+        out.push(read(&Reader::new(row, table))?);
+    }
+    Ok(out)
+}
+
+/// The only row of a query, if there is one.
+pub(crate) fn one<T>(
+    db: &Connection,
+    table: &'static str,
+    sql: &str,
+    params: impl Params,
+    read: ReadRow<T>,
+) -> Result<Option<T>, StoreError> {
+    Ok(all(db, table, sql, params, read)?.pop())
+}

@@ -1,0 +1,318 @@
+//! The driver itself.
+
+use std::path::{Path, PathBuf};
+
+use licensing_core::activation::Activation;
+use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
+use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::crypto::digest::Digest;
+use licensing_core::ids::{ContainerSerial, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::item::Item;
+use licensing_core::license::LicenseLine;
+use licensing_core::order::{Order, StoredCode};
+use licensing_core::ticket::Ticket;
+use licensing_core::token::ApiToken;
+use licensing_core::work::Facts;
+use licensing_store::{
+    CommitError, Counts, EventQuery, FactsQuery, Store, StoreError, StoreFuture, StoredEvent,
+};
+use rusqlite::{Connection, OpenFlags, params};
+
+use crate::migrate::{self, OpenError};
+use crate::read::{all, one};
+use crate::rows::{self, Reader, serial_number, signed, store_error};
+use crate::threads::Threads;
+use crate::{load, query};
+
+/// Connections for reading.
+const READERS: usize = 4;
+
+/// A license line whose ledger does not say what its activations say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// The license.
+    pub license: LicenseId,
+    /// What differs.
+    pub what: &'static str,
+}
+
+/// The embedded database. Dropping it finishes what is queued and closes the file.
+pub struct SqliteStore {
+    threads: Threads,
+    path: PathBuf,
+}
+
+impl SqliteStore {
+    /// Creates a new database.
+    ///
+    /// # Errors
+    /// There is one already, or the file cannot be written.
+    pub fn create(path: &Path) -> Result<Self, OpenError> {
+        if path.exists() {
+            return Err(OpenError::Exists);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let mut connection = migrate::connect(path, flags)?;
+        migrate::migrate(&mut connection)?;
+        Self::start(connection, path)
+    }
+
+    /// Opens a database of exactly the schema version this program knows.
+    ///
+    /// # Errors
+    /// There is none, it is of another version, or it is damaged.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing);
+        }
+        let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate::check(&connection)?;
+        Self::start(connection, path)
+    }
+
+    /// Brings an older database up to date; gives the number of migrations applied.
+    ///
+    /// # Errors
+    /// There is none, it is newer than this program, or it is damaged.
+    pub fn migrate(path: &Path) -> Result<usize, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing);
+        }
+        migrate::migrate(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+    }
+
+    fn start(writer: Connection, path: &Path) -> Result<Self, OpenError> {
+        let reader = |_| {
+            let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            connection.pragma_update(None, "query_only", true)?;
+            Ok(connection)
+        };
+        let readers = (0..READERS).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
+        let threads = Threads::start(writer, readers)
+            .map_err(|error| OpenError::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
+        Ok(Self { threads, path: path.to_owned() })
+    }
+
+    /// Copies the database into a new file while it is in use.
+    ///
+    /// # Errors
+    /// The file exists or cannot be written.
+    pub fn backup(&self, out: &Path) -> Result<(), OpenError> {
+        if out.exists() {
+            return Err(OpenError::Exists);
+        }
+        let source = migrate::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut target = Connection::open(out)?;
+        let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
+        backup.run_to_completion(1_024, std::time::Duration::ZERO, None)?;
+        drop(backup);
+        target.pragma_update(None, "journal_mode", "DELETE")?;
+        Ok(())
+    }
+
+    /// Whether the file is physically intact.
+    ///
+    /// # Errors
+    /// It is damaged or cannot be read.
+    pub fn integrity(&self) -> StoreFuture<'_, bool> {
+        self.threads.read(|db| {
+            let result: String = db
+                .pragma_query_value(None, "integrity_check", |row| row.get(0))
+                .map_err(|error| store_error(&error))?;
+            Ok(result == "ok")
+        })
+    }
+
+    /// Recomputes every ledger from the activations, and every total from its parts.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.threads.read(|db| {
+            let mut findings = Vec::new();
+            let sql = "SELECT l.id AS id FROM licenses l LEFT JOIN (
+                    SELECT license,
+                        SUM(CASE state WHEN 'activating' THEN quantity ELSE 0 END) AS activating,
+                        SUM(CASE state WHEN 'active' THEN quantity ELSE 0 END) AS active,
+                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS returning
+                    FROM activations GROUP BY license) a ON a.license = l.id
+                WHERE l.activating <> COALESCE(a.activating, 0) OR l.active <> COALESCE(a.active, 0)
+                    OR l.returning <> COALESCE(a.returning, 0)";
+            let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
+            let what = "the ledger differs from the activations";
+            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
+            let sum = "l.fresh + l.activating + l.active + l.returning + l.withdrawn + COALESCE((SELECT
+                SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
+            let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");
+            let differ = all(db, "licenses", &sql, [], |row: &Reader<'_>| row.bytes("id"))?;
+            let what = "the parts do not add up to the quantity";
+            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
+            Ok(findings)
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
+        self.threads.commit(changes)
+    }
+
+    fn answered(&self, key: Digest) -> StoreFuture<'_, Option<RequestRecord>> {
+        let sql = "SELECT key, fingerprint, response, at FROM requests WHERE key = ?";
+        self.threads.read(move |db| one(db, "requests", sql, params![key], rows::request))
+    }
+
+    fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts> {
+        self.threads.read(move |db| load::facts(db, query))
+    }
+
+    fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE i.id = ?", query::ITEM);
+            let item = |id: &ItemId| one(db, "items", &sql, params![id.as_str()], rows::item).transpose();
+            ids.iter().filter_map(item).collect()
+        })
+    }
+
+    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE i.id > ? ORDER BY i.id LIMIT ?", query::ITEM);
+            let after = after.as_ref().map(ItemId::as_str).unwrap_or_default();
+            all(db, "items", &sql, params![after, limit], rows::item)
+        })
+    }
+
+    fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>> {
+        let sql = "SELECT id, customer, comment, ticket, content, created_at FROM orders WHERE id = ?";
+        self.threads.read(move |db| one(db, "orders", sql, params![id.as_str()], rows::order))
+    }
+
+    fn ticket_by_code(&self, lookup: Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE lookup = ?", query::TICKET);
+            one(db, "tickets", &sql, params![lookup], rows::ticket)
+        })
+    }
+
+    fn ticket(&self, id: TicketId) -> StoreFuture<'_, Option<(Ticket, StoredCode)>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE id = ?", query::TICKET);
+            one(db, "tickets", &sql, params![id.0], |row| {
+                let code = StoredCode { lookup: row.bytes("lookup")?, sealed: row.get("sealed")? };
+                Ok((rows::ticket(row)?, code))
+            })
+        })
+    }
+
+    fn lines_of_ticket(&self, id: TicketId) -> StoreFuture<'_, Vec<LicenseLine>> {
+        self.threads.read(move |db| load::lines_of_ticket(db, id))
+    }
+
+    fn license(&self, id: LicenseId) -> StoreFuture<'_, Option<LicenseLine>> {
+        self.threads.read(move |db| load::license(db, id))
+    }
+
+    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
+        self.threads.read(move |db| {
+            let sql = format!(
+                "{} WHERE ticket = ? AND state <> 'returned' ORDER BY created_at, id LIMIT ?",
+                query::ACTIVATION
+            );
+            all(db, "activations", &sql, params![ticket.0, limit], rows::activation)
+        })
+    }
+
+    fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE serial = ?", query::CONTAINER);
+            one(db, "containers", &sql, params![serial_number(serial)], rows::container)
+        })
+    }
+
+    fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE serial = ? ORDER BY firm_code", query::FIRM);
+            let firms = all(db, "firms", &sql, params![serial_number(serial)], rows::firm)?;
+            firms.into_iter().map(|firm| load::pending(db, firm)).collect()
+        })
+    }
+
+    fn list_containers(
+        &self,
+        after: Option<ContainerSerial>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ContainerRecord>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE serial > ? ORDER BY serial LIMIT ?", query::CONTAINER);
+            let after = after.map_or(0, serial_number);
+            all(db, "containers", &sql, params![after, limit], rows::container)
+        })
+    }
+
+    fn events(&self, wanted: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
+        self.threads.read(move |db| {
+            // Only the filters that are asked for stand in the text, so that the index of one is used.
+            let mut sql = format!("{} WHERE sequence > ?1", query::EVENT);
+            let (ticket, license) = (wanted.ticket.map(|id| id.0), wanted.license.map(|id| id.0));
+            let container = wanted.container.map(serial_number);
+            for (is_wanted, filter) in [
+                (ticket.is_some(), " AND ticket = ?2"),
+                (license.is_some(), " AND license = ?3"),
+                (container.is_some(), " AND container = ?4"),
+            ] {
+                if is_wanted {
+                    sql.push_str(filter);
+                }
+            }
+            sql.push_str(" AND (?2 IS NULL OR 1) AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1)");
+            sql.push_str(" ORDER BY sequence LIMIT ?5");
+            let params = params![signed(wanted.after), ticket, license, container, wanted.limit];
+            all(db, "events", &sql, params, rows::event)
+        })
+    }
+
+    fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
+        let sql = "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts WHERE hash = ?";
+        self.threads.read(move |db| one(db, "receipts", sql, params![hash], rows::receipt))
+    }
+
+    fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE hash = ?", query::TOKEN);
+            one(db, "tokens", &sql, params![hash], rows::token)
+        })
+    }
+
+    fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
+        self.threads.read(|db| {
+            let sql = format!("{} ORDER BY name", query::TOKEN);
+            all(db, "tokens", &sql, [], rows::token)
+        })
+    }
+
+    fn counts(&self) -> StoreFuture<'_, Counts> {
+        self.threads.read(|db| {
+            let count = |table: &str| -> Result<u64, StoreError> {
+                let sql = format!("SELECT COUNT(*) AS count FROM {table}");
+                let count: Option<i64> = one(db, "counts", &sql, [], |row| row.get("count"))?;
+                Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+            };
+            Ok(Counts {
+                tickets: count("tickets")?,
+                licenses: count("licenses")?,
+                containers: count("containers")?,
+                activations: count("activations")?,
+            })
+        })
+    }
+
+    fn ready(&self) -> StoreFuture<'_, ()> {
+        let committed = self.threads.commit(ChangeSet::default());
+        Box::pin(async move {
+            committed.await.map_err(|error| match error {
+                CommitError::Store(error) => error,
+                other => StoreError::Unavailable(other.to_string()),
+            })
+        })
+    }
+}

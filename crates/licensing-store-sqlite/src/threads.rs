@@ -1,0 +1,141 @@
+//! The threads that own the connections, and the futures that wait for them.
+
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use futures_channel::oneshot;
+use licensing_core::changeset::ChangeSet;
+use licensing_store::{CommitError, StoreError, StoreFuture};
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::rows::commit_error;
+use crate::write;
+
+/// Most change sets that share one transaction.
+const GROUP_MAX: usize = 256;
+/// Change sets that may wait before the server is told to try again.
+const QUEUE_MAX: usize = 4_096;
+
+type Answer = oneshot::Sender<Result<(), CommitError>>;
+type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The writer thread and the reader threads of a database.
+pub(crate) struct Threads {
+    writer: Option<SyncSender<(ChangeSet, Answer)>>,
+    readers: Option<Sender<ReadJob>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    pub(crate) fn start(writer: Connection, readers: Vec<Connection>) -> std::io::Result<Self> {
+        let (write_to, write_from) = sync_channel(QUEUE_MAX);
+        let (read_to, read_from) = channel::<ReadJob>();
+        let read_from = Arc::new(Mutex::new(read_from));
+        let thread = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(body)
+        };
+        let mut handles = vec![thread("sqlite-writer", Box::new(move || write_loop(writer, &write_from)))?];
+        for connection in readers {
+            let jobs = Arc::clone(&read_from);
+            handles.push(thread("sqlite-reader", Box::new(move || read_loop(connection, &jobs)))?);
+        }
+        Ok(Self { writer: Some(write_to), readers: Some(read_to), handles })
+    }
+
+    pub(crate) fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.writer.as_ref().is_some_and(|writer| writer.try_send((changes, answer)).is_ok());
+        Box::pin(async move {
+            if !sent {
+                return Err(StoreError::Unavailable("too many changes are waiting".to_owned()).into());
+            }
+            // The thread ended without an answer: nobody knows whether the transaction was committed.
+            answered.await.unwrap_or(Err(CommitError::Unknown))
+        })
+    }
+
+    pub(crate) fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
+        let (answer, answered) = oneshot::channel();
+        let job: ReadJob = Box::new(move |connection| {
+            // Nobody is waiting any more when the request was cancelled; that is no failure.
+            let _ = answer.send(job(connection));
+        });
+        let sent = self.readers.as_ref().is_some_and(|readers| readers.send(job).is_ok());
+        Box::pin(async move {
+            let gone = || Err(StoreError::Unavailable("the database is closed".to_owned()));
+            if sent { answered.await.unwrap_or_else(|_| gone()) } else { gone() }
+        })
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Closing the channels lets the threads finish what is queued and end.
+        self.writer = None;
+        self.readers = None;
+        for handle in self.handles.drain(..) {
+            let _ = handle.join();
+        }
+    }
+}
+
+fn read_loop(mut connection: Connection, jobs: &Mutex<Receiver<ReadJob>>) {
+    loop {
+        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            Ok(job) => job(&mut connection),
+            Err(_) => return,
+        }
+    }
+}
+
+fn write_loop(mut connection: Connection, jobs: &Receiver<(ChangeSet, Answer)>) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX
+            && let Ok(next) = jobs.try_recv()
+        {
+            group.push(next);
+        }
+        let (changes, answers): (Vec<ChangeSet>, Vec<Answer>) = group.into_iter().unzip();
+        let outcomes = match write_group(&mut connection, &changes) {
+            Ok(outcomes) => outcomes,
+            Err(error) => changes.iter().map(|_| Err(commit_error(&error))).collect(),
+        };
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            let _ = answer.send(outcome);
+        }
+    }
+}
+
+/// One transaction for the whole group, a savepoint for each member. Nobody is told anything before the
+/// transaction is durable.
+fn write_group(
+    connection: &mut Connection,
+    group: &[ChangeSet],
+) -> Result<Vec<Result<(), CommitError>>, rusqlite::Error> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut outcomes = Vec::with_capacity(group.len());
+    for changes in group {
+        let savepoint = transaction.savepoint()?;
+        let outcome = write::apply(&savepoint, changes);
+        match &outcome {
+            Ok(()) => savepoint.commit()?,
+            // Dropping the savepoint takes this member's changes back; the others stand.
+            Err(CommitError::Conflict | CommitError::Duplicate) => drop(savepoint),
+            // The storage failed: better nobody's changes than a part of somebody's.
+            Err(CommitError::Unknown | CommitError::Store(_)) => {
+                drop(savepoint);
+                drop(transaction);
+                return Ok(group.iter().map(|_| outcome.clone()).collect());
+            }
+        }
+        outcomes.push(outcome);
+    }
+    transaction.commit()?;
+    Ok(outcomes)
+}
