@@ -1,1 +1,27 @@
-//! The containers of one computer, and access to the licenses in them.
+//! The licenses of one computer: a [`Registry`] of its containers, and access to the products in them.
+//!
+//! # Example: may this program run?
+//! ```no_run
+//! use license_runtime::{Places, Registry};
+//! use licensing_core::access::AccessRequest;
+//! use licensing_core::ids::{FirmCode, ProductCode};
+//!
+//! let places = Places::below("/home/me/.local/share/open-license".as_ref(), "/home/me/.local/state/open-license".as_ref());
+//! let mut registry = Registry::open(places)?;
+//! let firm = FirmCode::new(6_000_010).unwrap();
+//! let request = AccessRequest::product(ProductCode::new(201_000).unwrap());
+//! let found = registry.check(firm, &request);
+//! println!("usable: {}", found.outcome.is_ok());
+//! # Ok::<(), license_runtime::RuntimeError>(())
+//! ```
+
+mod access;
+mod registry;
+mod system;
+
+pub use access::{Answer, Found, Warning};
+pub use registry::{Listed, Places, Registry, RuntimeError};
+pub use system::{SystemClock, SystemEntropy};
+
+pub use container_sim::binding::BindingReport;
+pub use container_sim::{Container, ContainerError, FirmInfo, ProductInfo};

@@ -104,6 +104,12 @@ impl AccessRefusal {
         }
     }
 
+    /// Whether this refusal is nearer to success than another: of several the nearest one is reported.
+    #[must_use]
+    pub const fn is_closer_than(&self, other: &Self) -> bool {
+        self.closeness() > other.closeness()
+    }
+
     /// How close to success: of several product items, the refusal of the closest one is reported.
     const fn closeness(&self) -> u8 {
         match self {
@@ -137,7 +143,7 @@ pub fn check(
                     best = Some(usable);
                 }
             }
-            Err(refusal) if refusal.closeness() > closest.closeness() => closest = refusal,
+            Err(refusal) if refusal.is_closer_than(&closest) => closest = refusal,
             Err(_) => {}
         }
     }

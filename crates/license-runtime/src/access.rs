@@ -1,0 +1,87 @@
+//! Access to licenses over all containers of a computer.
+
+use container_sim::{Container, ContainerError};
+use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
+use licensing_core::device::Proof;
+use licensing_core::ids::{ContainerSerial, FirmCode};
+
+use crate::registry::{Registry, RuntimeError};
+
+/// A container that could not be looked into: reported, never hidden, and never in the way of the others.
+#[derive(Debug)]
+pub struct Warning {
+    /// The container.
+    pub serial: ContainerSerial,
+    /// Why not.
+    pub error: ContainerError,
+}
+
+/// What a license can be used with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer<T> {
+    /// The container it is in.
+    pub serial: ContainerSerial,
+    /// What it grants, or proves.
+    pub value: T,
+}
+
+/// The outcome of asking all containers.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The answer of the container that has the license, or the refusal of the one that came closest.
+    pub outcome: Result<Answer<T>, AccessRefusal>,
+    /// Containers that could not be looked into.
+    pub warnings: Vec<Warning>,
+}
+
+impl Registry {
+    /// Whether a product can be used on this computer.
+    pub fn check(&mut self, firm_code: FirmCode, request: &AccessRequest) -> Found<Usable> {
+        let now = self.clock().now();
+        self.ask(|container, _| container.check(firm_code, request, now))
+    }
+
+    /// Uses a product: takes the asked units and starts a usage period, durably.
+    pub fn access(&mut self, firm_code: FirmCode, request: &AccessRequest) -> Found<Usable> {
+        let now = self.clock().now();
+        self.ask(|container, entropy| container.consume(firm_code, request, now, entropy))
+    }
+
+    /// Lets a container that holds the product answer a challenge.
+    pub fn prove(
+        &mut self,
+        firm_code: FirmCode,
+        request: &AccessRequest,
+        challenge: &[u8; 32],
+    ) -> Found<Proof> {
+        let now = self.clock().now();
+        self.ask(|container, _| container.prove(firm_code, request, challenge, now))
+    }
+
+    fn ask<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut dyn Container, &mut crate::SystemEntropy) -> Result<T, ContainerError>,
+    ) -> Found<T> {
+        let mut found = Found { outcome: Err(AccessRefusal::NoLicense), warnings: Vec::new() };
+        for serial in self.serials().unwrap_or_default() {
+            let asked = match self.container(serial) {
+                Ok(mut container) => ask(container.as_mut(), self.entropy()),
+                Err(RuntimeError::Container(error)) => Err(error),
+                Err(RuntimeError::Busy | RuntimeError::Exists(_)) => continue,
+            };
+            match asked {
+                Ok(value) => {
+                    found.outcome = Ok(Answer { serial, value });
+                    return found;
+                }
+                Err(ContainerError::Access(refusal)) => {
+                    if found.outcome.as_ref().is_err_and(|known| refusal.is_closer_than(known)) {
+                        found.outcome = Err(refusal);
+                    }
+                }
+                Err(error) => found.warnings.push(Warning { serial, error }),
+            }
+        }
+        found
+    }
+}
