@@ -1,0 +1,418 @@
+//! The command line as typed. Nothing here touches the world.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use licensing_core::ids::{ContainerSerial, FirmCode, LicenseId, ProductCode};
+
+/// Licenses: create them, move them, check them.
+#[derive(Debug, Parser)]
+#[command(name = "cmtool", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Address of the central server, like http://127.0.0.1:8080
+    #[arg(long, global = true, env = "CM_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// File with an API token (vendor commands)
+    #[arg(long, global = true, env = "CM_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Where this computer's containers live
+    #[arg(long, global = true, env = "CM_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Print one JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[arg(long, hide = true, env = "XDG_DATA_HOME")]
+    pub(crate) data_home: Option<PathBuf>,
+    #[arg(long, hide = true, env = "XDG_STATE_HOME")]
+    pub(crate) state_home: Option<PathBuf>,
+    #[arg(long, hide = true, env = "HOME")]
+    pub(crate) user_home: Option<PathBuf>,
+    /// File that stands in for this computer's traits; containers made so are marked as test containers
+    #[cfg(feature = "test-host")]
+    #[arg(long, hide = true, env = "CM_TEST_HOST_TRAITS")]
+    pub(crate) test_host_traits: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Items: what can be ordered
+    #[command(subcommand)]
+    Item(ItemCommand),
+    /// Orders: what a customer bought
+    #[command(subcommand)]
+    Order(OrderCommand),
+    /// Tickets: what a customer was handed
+    #[command(subcommand)]
+    Ticket(TicketCommand),
+    /// Containers of this computer: dongles and act licenses
+    #[command(subcommand)]
+    Container(ContainerCommand),
+    /// Activate licenses of a ticket in a container, online
+    Activate(TransferArguments),
+    /// Return licenses of a ticket from a container, online
+    Deactivate(TransferArguments),
+    /// Context files (*.WibuCmRaC): the request and the receipt of a transfer by file
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Transfer by file: what the online computer does
+    #[command(subcommand)]
+    Transfer(TransferCommand),
+    /// Update files (*.WibuCmRaU)
+    #[command(subcommand)]
+    Update(UpdateCommand),
+    /// Show what one of our files is: type, serial, firm code, counter, steps, validity
+    Inspect {
+        /// The file
+        file: PathBuf,
+    },
+    /// Licenses: check them on this computer, follow them on the server
+    #[command(subcommand)]
+    License(LicenseCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Folder for them
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ItemCommand {
+    /// Create an item
+    Create(Box<ItemArguments>),
+    /// Show an item
+    Show {
+        /// Item id
+        id: String,
+    },
+    /// List all items
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ItemArguments {
+    /// The vendor's part number
+    #[arg(long)]
+    pub(crate) id: String,
+    /// Display name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Firm code
+    #[arg(long)]
+    pub(crate) firm_code: FirmCode,
+    /// Product code
+    #[arg(long)]
+    pub(crate) product_code: ProductCode,
+    /// Concurrent uses one license grants
+    #[arg(long)]
+    pub(crate) license_quantity: Option<u32>,
+    /// End of use: 2030-01-31, or +30d from the first activation
+    #[arg(long, value_name = "END")]
+    pub(crate) expires: Option<String>,
+    /// Usable from this day on
+    #[arg(long, value_name = "DATE")]
+    pub(crate) activates: Option<String>,
+    /// Usable for so long from the first use: 30d
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) usage_period: Option<String>,
+    /// Releases until then are covered: 2030-01-31, or +365d from the first activation
+    #[arg(long, value_name = "END")]
+    pub(crate) maintenance: Option<String>,
+    /// Units one license starts with
+    #[arg(long)]
+    pub(crate) unit_counter: Option<u32>,
+    /// Feature bits: 0x3
+    #[arg(long, value_name = "BITS")]
+    pub(crate) feature_map: Option<String>,
+    /// Free text
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Kinds of container that may hold it: dongle,act
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) containers: Option<Vec<String>>,
+    /// How much of a computer may change: loose, medium, strict
+    #[arg(long)]
+    pub(crate) tolerance: Option<String>,
+    /// Returning: allowed, denied, approval
+    #[arg(long = "return", value_name = "POLICY")]
+    pub(crate) returns: Option<String>,
+    /// Re-activation: never, always, after:365d, approval
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) reactivation: Option<String>,
+    /// Restore of a whole act license: never, always, after:30d
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) restore: Option<String>,
+    /// Whether a quantity may be spread over containers: allowed, denied
+    #[arg(long, value_name = "POLICY")]
+    pub(crate) split: Option<String>,
+    /// Counting: user-limit, station-share, exclusive, no-user-limit, local-only
+    #[arg(long)]
+    pub(crate) access: Option<String>,
+    /// Longest borrowing: 14d
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) borrow: Option<String>,
+    /// Linger time: 60s
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) linger: Option<String>,
+    /// A module licensed with the product: PRODUCT-CODE=NAME (repeatable)
+    #[arg(long = "module", value_name = "CODE=NAME")]
+    pub(crate) modules: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrderCommand {
+    /// Create an order with its licenses and its ticket; sending it again gives the same ticket
+    Create {
+        /// The vendor's order id
+        #[arg(long)]
+        order_id: String,
+        /// The vendor's customer id
+        #[arg(long)]
+        customer: Option<String>,
+        /// Free text
+        #[arg(long)]
+        comment: Option<String>,
+        /// Item and quantity, ID=QTY (repeatable)
+        #[arg(long = "item", value_name = "ID=QTY", required = true)]
+        items: Vec<String>,
+        /// Which ticket the licenses go on
+        #[arg(long, default_value = "new", value_parser = ["new"])]
+        ticket: String,
+        /// All licenses must stay in one container
+        #[arg(long)]
+        together: bool,
+    },
+    /// Show an order with its ticket
+    Show {
+        /// Order id
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TicketCommand {
+    /// Show the licenses of a ticket, where they are, and what can be done
+    Show {
+        /// The ticket; - reads it from standard input
+        #[arg(required_unless_present = "ticket_file")]
+        ticket: Option<String>,
+        /// File with the ticket (arguments are visible to other users of a computer)
+        #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
+        ticket_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TicketArgument {
+    /// The ticket; - reads it from standard input
+    #[arg(long, required_unless_present = "ticket_file")]
+    pub(crate) ticket: Option<String>,
+    /// File with the ticket (arguments are visible to other users of a computer)
+    #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
+    pub(crate) ticket_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerCommand {
+    /// Make a new container
+    #[command(subcommand)]
+    Create(CreateCommand),
+    /// List the containers of this computer
+    List,
+    /// Show what is in a container
+    Show {
+        /// Serial, like 130-3556429651 or 3-1234567
+        serial: ContainerSerial,
+    },
+    /// Write the file of a container
+    Export {
+        /// Serial
+        serial: ContainerSerial,
+        /// Where to
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take the file of a container into this computer
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Show how well this computer still matches the one an act license is bound to
+    Binding {
+        /// Serial
+        serial: ContainerSerial,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreateCommand {
+    /// An emulated dongle
+    Dongle {
+        /// Flash memory, like 64MiB
+        #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+        flash: Option<u64>,
+    },
+    /// An act license bound to this computer; fetches and registers the vendor's template
+    Act {
+        /// Firm code
+        #[arg(long)]
+        firm_code: FirmCode,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransferArguments {
+    #[command(flatten)]
+    pub(crate) ticket: TicketArgument,
+    /// License, or a part of it: ID or ID=QTY (repeatable); everything possible when none is named
+    #[arg(long = "license", value_name = "ID[=QTY]", value_parser = parse_selection)]
+    pub(crate) licenses: Vec<Selection>,
+    /// Serial of the container
+    #[arg(long)]
+    pub(crate) container: ContainerSerial,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContextCommand {
+    /// Make a context file
+    Create {
+        /// Serial of the container
+        #[arg(long)]
+        container: ContainerSerial,
+        /// Firm code
+        #[arg(long)]
+        firm_code: FirmCode,
+        /// Where to, *.WibuCmRaC
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TransferCommand {
+    /// Send a context to the server and write the update it answers with
+    Request {
+        #[command(flatten)]
+        ticket: TicketArgument,
+        /// Activate this license, or a part of it (repeatable); everything available when nothing is named
+        #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection, conflicts_with = "deactivate")]
+        activate: Vec<Selection>,
+        /// Return this license, or a part of it (repeatable)
+        #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection)]
+        deactivate: Vec<Selection>,
+        /// The context, *.WibuCmRaC
+        #[arg(long, value_name = "FILE")]
+        context: PathBuf,
+        /// Where the update goes, *.WibuCmRaU
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Send a context taken after the update: it proves that the licenses have moved
+    Receipt {
+        /// The context, *.WibuCmRaC
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UpdateCommand {
+    /// Take an update into the container it was made for; importing it twice does no harm
+    Import {
+        /// The update, *.WibuCmRaU
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LicenseCommand {
+    /// Check whether a product can be used on this computer: exit code 0 when it can, 3 when not
+    Check(CheckArguments),
+    /// Use a product: takes units and starts a usage period
+    Use(CheckArguments),
+    /// Show what has happened to a license
+    History {
+        /// License id
+        id: LicenseId,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// Firm code
+    #[arg(long)]
+    pub(crate) firm_code: FirmCode,
+    /// Product code
+    #[arg(long)]
+    pub(crate) product_code: ProductCode,
+    /// Feature bits that must all be licensed: 0x2 or 2
+    #[arg(long, value_name = "BITS")]
+    pub(crate) feature: Option<String>,
+    /// Units that must be left
+    #[arg(long)]
+    pub(crate) units: Option<u32>,
+    /// Release date of the asking program, checked against the maintenance period
+    #[arg(long, value_name = "DATE")]
+    pub(crate) release_date: Option<String>,
+}
+
+/// A license, or a part of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    pub(crate) license: LicenseId,
+    pub(crate) quantity: Option<u32>,
+}
+
+fn parse_selection(text: &str) -> Result<Selection, String> {
+    let (license, quantity) = match text.split_once('=') {
+        Some((license, quantity)) => (license, Some(quantity)),
+        None => (text, None),
+    };
+    let quantity = quantity.map(|q| q.parse().map_err(|_| "the quantity is not a whole number".to_owned()));
+    let license = license.parse().map_err(|error| format!("{error}"))?;
+    Ok(Selection { license, quantity: quantity.transpose()? })
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let units = [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+    let found = units.iter().find_map(|(unit, bytes)| {
+        let number: u64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        number.checked_mul(*bytes)
+    });
+    found
+        .filter(|bytes| *bytes <= 16 << 30)
+        .ok_or_else(|| "expected a size like 64MiB, at most 16GiB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_selections() {
+        assert_eq!(parse_size("64MiB"), Ok(64 << 20));
+        assert!(parse_size("64 apples").is_err());
+        assert!(parse_size("99999999999GiB").is_err());
+        assert!(parse_selection("00112233445566778899aabbccddeeff=3").is_ok());
+        assert!(parse_selection("00112233445566778899aabbccddeeff=x").is_err());
+        assert!(parse_selection("nonsense").is_err());
+    }
+}

@@ -1,0 +1,211 @@
+//! The containers of this computer.
+
+use license_runtime::{Container, FirmInfo, Listed, ProductInfo};
+use licensing_core::error::FormatError;
+use licensing_core::ids::ContainerSerial;
+use licensing_core::limits::TEMPLATE_BYTES_MAX;
+use licensing_core::time::Timestamp;
+use licensing_wire::binary::from_base64;
+use licensing_wire::options::{print_access, print_features, print_tolerance};
+use licensing_wire::time::print;
+use serde_json::{Value, json};
+
+use crate::args::{ContainerCommand, CreateCommand, Global};
+use crate::failure::Failure;
+use crate::output::{Output, error_document, table};
+use crate::places::{read_file, write_file};
+
+/// Largest container file: a dongle image.
+const CONTAINER_BYTES_MAX: usize = 2 << 20;
+
+pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -> Result<(), Failure> {
+    match command {
+        ContainerCommand::Create(command) => create(global, &command, output),
+        ContainerCommand::List => list(global, output),
+        ContainerCommand::Show { serial } => show(global, serial, output),
+        ContainerCommand::Export { serial, out } => {
+            let bytes = global.registry()?.export(serial)?;
+            write_file(&out, &bytes)?;
+            let document = json!({ "serial": serial.to_string(), "file": out, "bytes": bytes.len() });
+            output.result(&document, || format!("container {serial} written to {}", out.display()));
+            Ok(())
+        }
+        ContainerCommand::Import { file } => {
+            let bytes = read_file(&file, CONTAINER_BYTES_MAX)?;
+            let serial = global.registry()?.import(&bytes)?;
+            let document = json!({ "serial": serial.to_string(), "kind": serial.kind().as_str() });
+            output.result(&document, || format!("container {serial} is on this computer now"));
+            Ok(())
+        }
+        ContainerCommand::Binding { serial } => binding(global, serial, output),
+    }
+}
+
+fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(), Failure> {
+    let container = match command {
+        CreateCommand::Dongle { flash } => global.registry()?.create_dongle(flash.unwrap_or(0))?,
+        CreateCommand::Act { firm_code } => {
+            let answer = global.customer_server()?.template(firm_code.get())?;
+            let template = from_base64(&answer.template, TEMPLATE_BYTES_MAX)
+                .map_err(|error: FormatError| Failure::new("server_answer_invalid", error.to_string()))?;
+            global.registry()?.create_act(&template)?
+        }
+    };
+    let serial = container.serial();
+    let document = json!({
+        "serial": serial.to_string(),
+        "kind": serial.kind().as_str(),
+        "test_container": container.is_test(),
+    });
+    output.result(&document, || format!("{} {serial} created{}", serial.kind(), mark(container.is_test())));
+    Ok(())
+}
+
+const fn mark(is_test: bool) -> &'static str {
+    if is_test { " (TEST CONTAINER)" } else { "" }
+}
+
+fn list(global: &Global, output: &Output) -> Result<(), Failure> {
+    let mut documents = Vec::new();
+    for Listed { serial, container } in global.registry()?.list()? {
+        let kind = serial.kind().as_str();
+        documents.push(match container {
+            Ok(mut container) => {
+                let firms = container.firms()?;
+                let codes: Vec<u32> = firms.iter().map(|firm| firm.firm_code.get()).collect();
+                let is_test = container.is_test();
+                json!({ "serial": serial.to_string(), "kind": kind, "firm_codes": codes, "test_container": is_test })
+            }
+            Err(error) => {
+                let failure = Failure::from(error);
+                let error = error_document(&failure);
+                json!({ "serial": serial.to_string(), "kind": kind, "firm_codes": [], "error": error })
+            }
+        });
+    }
+    output.result(&json!({ "containers": documents }), || {
+        let row = |document: &Value| {
+            let text = |field: &str| document[field].as_str().unwrap_or_default().to_owned();
+            let codes: Vec<String> =
+                document["firm_codes"].as_array().into_iter().flatten().map(Value::to_string).collect();
+            let state = match document["error"]["message"].as_str() {
+                Some(message) => message.to_owned(),
+                None if document["test_container"] == true => "TEST CONTAINER".to_owned(),
+                None => "ready".to_owned(),
+            };
+            vec![text("serial"), text("kind"), codes.join(", "), state]
+        };
+        table(&["Serial", "Kind", "Firm codes", "State"], documents.iter().map(row))
+    });
+    Ok(())
+}
+
+fn show(global: &Global, serial: ContainerSerial, output: &Output) -> Result<(), Failure> {
+    let mut container: Box<dyn Container> = global.registry()?.container(serial)?;
+    let firms = container.firms()?;
+    let is_test = container.is_test();
+    let document = json!({
+        "serial": serial.to_string(),
+        "kind": serial.kind().as_str(),
+        "test_container": is_test,
+        "firms": firms.iter().map(firm_document).collect::<Vec<_>>(),
+    });
+    output.result(&document, || {
+        let mut text = format!("{} {serial}{}\n", serial.kind(), mark(is_test));
+        for firm in &firms {
+            let name = firm.name.as_ref().map(ToString::to_string).unwrap_or_default();
+            text.push_str(&format!("firm {} {name}, counter {}\n", firm.firm_code, firm.counter));
+            text.push_str(&products_table(&firm.products));
+            text.push('\n');
+        }
+        text
+    });
+    Ok(())
+}
+
+fn firm_document(firm: &FirmInfo) -> Value {
+    json!({
+        "firm_code": firm.firm_code.get(),
+        "name": firm.name.as_ref().map(ToString::to_string),
+        "counter": firm.counter,
+        "products": firm.products.iter().map(product_document).collect::<Vec<_>>(),
+    })
+}
+
+fn product_document(product: &ProductInfo) -> Value {
+    let terms = &product.terms;
+    let module = |module: &licensing_core::terms::Module| {
+        json!({
+            "product_code": module.product_code.get(),
+            "name": module.name.to_string(),
+            "feature_map": module.feature_map,
+        })
+    };
+    json!({
+        "product_code": product.product_code.get(),
+        "name": product.name.to_string(),
+        "quantity": product.quantity,
+        "units": product.units,
+        "feature_map": terms.feature_map,
+        "expires": terms.expires.map(print),
+        "maintenance_until": terms.maintenance_until.map(print),
+        "activates": terms.activates.map(print),
+        "usage_period_days": terms.usage_period_days,
+        "usage_started": product.usage_started.map(print),
+        "license_quantity": terms.license_quantity,
+        "access": print_access(terms.access),
+        "linger_seconds": terms.linger_secs,
+        "borrow_days": terms.borrow_days,
+        "tolerance": terms.tolerance.map(print_tolerance),
+        "text": terms.text.to_string(),
+        "modules": terms.modules.iter().map(module).collect::<Vec<_>>(),
+        "entry": product.entry.to_string(),
+        "license": product.license.to_string(),
+    })
+}
+
+fn products_table(products: &[ProductInfo]) -> String {
+    let time = |time: Option<Timestamp>| time.map(print).unwrap_or_default();
+    let row = |product: &ProductInfo| {
+        vec![
+            product.product_code.to_string(),
+            product.name.to_string(),
+            product.quantity.to_string(),
+            product.units.map(|units| units.to_string()).unwrap_or_default(),
+            product.terms.feature_map.map(print_features).unwrap_or_default(),
+            time(product.terms.expires),
+            time(product.terms.maintenance_until),
+        ]
+    };
+    let header = ["Product", "Name", "Quantity", "Units", "Features", "Expires", "Maintenance until"];
+    table(&header, products.iter().map(row))
+}
+
+fn binding(global: &Global, serial: ContainerSerial, output: &Output) -> Result<(), Failure> {
+    let container = global.registry()?.container(serial)?;
+    let bound_to_nothing = || Failure::new("not_supported_by_container", "a dongle is bound to no computer");
+    let report = container.binding_report().ok_or_else(bound_to_nothing)?;
+    let traits: Vec<Value> = report
+        .traits
+        .iter()
+        .map(|t| json!({ "name": t.name, "weight": t.weight, "status": t.status.name() }))
+        .collect();
+    let document = json!({
+        "serial": serial.to_string(),
+        "traits": traits,
+        "score": report.score,
+        "threshold": report.threshold,
+        "total": report.total,
+        "tolerance_left": report.tolerance_left(),
+    });
+    output.result(&document, || {
+        let rows = report
+            .traits
+            .iter()
+            .map(|t| vec![t.name.clone(), t.weight.to_string(), t.status.name().to_owned()]);
+        let traits = table(&["Trait", "Weight", "Status"], rows);
+        let (score, threshold, left) = (report.score, report.threshold, report.tolerance_left());
+        format!("{traits}\n{score} of {} match, {threshold} must; {left} more may change", report.total)
+    });
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Showing what a file is. Nothing secret is ever shown, for nothing secret can be read without the container.
+
+use std::path::Path;
+
+use container_sim::{act, dongle};
+use licensing_core::envelope::{FileType, file_type};
+use licensing_core::error::VerifyError;
+use licensing_core::format::certificate::{DeviceCertificate, FirmCertificate};
+use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::template::VerifiedTemplate;
+use licensing_core::format::update::VerifiedUpdate;
+use licensing_core::trust::{TrustedIssuer, emulator_maker};
+use licensing_wire::binary::to_hex;
+use licensing_wire::options::print_tolerance;
+use licensing_wire::time::print;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::places::read_file;
+
+/// Largest file of ours: a dongle image.
+const LIMIT: usize = 2 << 20;
+
+pub(crate) fn run(file: &Path, output: &Output) -> Result<(), Failure> {
+    let bytes = read_file(file, LIMIT)?;
+    let document = describe(&bytes)?;
+    output.result(&document, || lines(&document));
+    Ok(())
+}
+
+/// A line for each fact.
+fn lines(document: &Value) -> String {
+    let mut text = String::new();
+    for (field, value) in document.as_object().into_iter().flatten() {
+        let shown = match value {
+            Value::String(value) => value.clone(),
+            Value::Array(values) => format!("{}", values.len()),
+            other => other.to_string(),
+        };
+        text.push_str(&format!("{:<16} {shown}\n", field.replace('_', " ")));
+    }
+    text
+}
+
+fn describe(bytes: &[u8]) -> Result<Value, Failure> {
+    if bytes.starts_with(b"OLCDNGL") {
+        let (serial, writes) = dongle::inspect(bytes)?;
+        return Ok(
+            json!({ "type": "dongle image", "serial": serial.to_string(), "writes": writes, "valid": true }),
+        );
+    }
+    Ok(match file_type(bytes).map_err(VerifyError::from)? {
+        FileType::Context => context(bytes)?,
+        FileType::Update => update(bytes)?,
+        FileType::Template => template(bytes)?,
+        FileType::ActLicense => {
+            let (serial, version, test_container) = act::inspect(bytes)?;
+            json!({
+                "type": "act license",
+                "serial": serial.to_string(),
+                "version": version,
+                "test_container": test_container,
+                "valid": true,
+            })
+        }
+        FileType::FirmCertificate => {
+            let (certificate, root) = FirmCertificate::verify(bytes, None)?;
+            json!({
+                "type": "firm certificate",
+                "firm_code": certificate.firm_code.get(),
+                "name": certificate.name.to_string(),
+                "version": certificate.version,
+                "root": to_hex(root.bytes()),
+                "valid": true,
+            })
+        }
+        FileType::DeviceCertificate => {
+            let certificate = DeviceCertificate::verify(bytes, &[emulator_maker().public_key()])?;
+            json!({
+                "type": "device certificate",
+                "serial": certificate.serial.to_string(),
+                "made_at": print(certificate.made_at),
+                "maker": "emulator",
+                "valid": true,
+            })
+        }
+        // Alone it says nothing: whether it is genuine depends on the firm certificate above it.
+        FileType::IssuingCertificate => json!({ "type": "issuing certificate", "valid": null }),
+    })
+}
+
+fn context(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let context = VerifiedContext::verify(bytes, &[emulator_maker().public_key()])?;
+    let body = context.body();
+    let product = |product: &licensing_core::format::context::ContextProduct| {
+        json!({
+            "product_code": product.product_code.get(),
+            "license": product.license.to_string(),
+            "quantity": product.quantity,
+            "units": product.units,
+        })
+    };
+    Ok(json!({
+        "type": "context",
+        "serial": context.serial().to_string(),
+        "firm_code": context.firm_code().get(),
+        "counter": body.link.counter,
+        "digest": to_hex(&body.link.digest),
+        "sequence": body.sequence,
+        "box_time": print(body.box_time),
+        "test_container": body.test_host,
+        "products": body.products.iter().map(product).collect::<Vec<_>>(),
+        "unconfirmed_removals": body.removals.len(),
+        "hash": to_hex(&context.hash()),
+        "signer": to_hex(context.identity_key().bytes()),
+        "valid": true,
+    }))
+}
+
+fn issuer(issuer: &TrustedIssuer) -> Value {
+    json!({
+        "firm_name": issuer.firm_name.to_string(),
+        "epoch": issuer.epoch,
+        "key": to_hex(issuer.key.bytes()),
+        "root": to_hex(issuer.root.bytes()),
+    })
+}
+
+fn update(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let update = VerifiedUpdate::verify(bytes, |_| None)?;
+    let header = update.header;
+    Ok(json!({
+        "type": "update",
+        "serial": header.serial.to_string(),
+        "firm_code": header.firm_code.get(),
+        "counter": header.first,
+        "counter_after": header.last,
+        "steps": header.last - header.first,
+        "hash": to_hex(&update.hash),
+        "issuer": issuer(&update.issuer),
+        "valid": true,
+    }))
+}
+
+fn template(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let template = VerifiedTemplate::verify(bytes, None)?;
+    let body = template.body();
+    Ok(json!({
+        "type": "template",
+        "firm_code": body.firm_code.get(),
+        "tolerance": print_tolerance(body.tolerance),
+        "made_at": print(body.certified_time),
+        "issuer": issuer(template.issuer()),
+        "valid": true,
+    }))
+}

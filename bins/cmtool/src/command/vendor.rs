@@ -1,0 +1,158 @@
+//! What the vendor does: items, orders, the history of a license.
+
+use licensing_core::ids::LicenseId;
+use licensing_wire::json::{
+    EventMessage, ItemAnswer, ItemRequest, ModuleMessage, OrderAnswer, OrderLineMessage, OrderRequest,
+};
+use serde_json::json;
+
+use crate::args::{Global, ItemArguments, ItemCommand, OrderCommand};
+use crate::failure::Failure;
+use crate::output::{Output, table};
+
+pub(crate) fn item(global: &Global, command: ItemCommand, output: &Output) -> Result<(), Failure> {
+    let server = global.vendor_server()?;
+    match command {
+        ItemCommand::Create(arguments) => {
+            let item = server.create_item(&item_request(*arguments)?)?;
+            output.result(&item, || format!("item {} created", item.item.id));
+        }
+        ItemCommand::Show { id } => {
+            let item = server.item(&id)?;
+            output.result(&item, || items_table(std::slice::from_ref(&item)));
+        }
+        ItemCommand::List => {
+            let mut items = Vec::new();
+            let mut after = None;
+            loop {
+                let page = server.items(after.as_deref())?;
+                items.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            output.result(&json!({ "items": items }), || items_table(&items));
+        }
+    }
+    Ok(())
+}
+
+fn items_table(items: &[ItemAnswer]) -> String {
+    let row = |answer: &ItemAnswer| {
+        let item = &answer.item;
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        vec![
+            item.id.clone(),
+            item.name.clone(),
+            item.firm_code.to_string(),
+            item.product_code.to_string(),
+            text(&item.expires),
+            item.unit_counter.map(|units| units.to_string()).unwrap_or_default(),
+            text(&item.feature_map),
+            item.containers.clone().unwrap_or_default().join(","),
+            text(&item.returns),
+        ]
+    };
+    let header = ["Item", "Name", "Firm", "Product", "Expires", "Units", "Features", "Containers", "Return"];
+    table(&header, items.iter().map(row))
+}
+
+fn item_request(arguments: ItemArguments) -> Result<ItemRequest, Failure> {
+    let module = |text: &String| {
+        let (code, name) = text.split_once('=')?;
+        let product_code = code.parse().ok()?;
+        Some(ModuleMessage { product_code, name: name.to_owned(), feature_map: None })
+    };
+    let modules: Option<Vec<ModuleMessage>> = arguments.modules.iter().map(module).collect();
+    let modules = modules.ok_or_else(|| Failure::new("usage", "a module is PRODUCT-CODE=NAME"))?;
+    Ok(ItemRequest {
+        id: arguments.id,
+        name: arguments.name,
+        firm_code: arguments.firm_code.get(),
+        product_code: arguments.product_code.get(),
+        license_quantity: arguments.license_quantity,
+        expires: arguments.expires,
+        activates: arguments.activates,
+        usage_period: arguments.usage_period,
+        maintenance: arguments.maintenance,
+        unit_counter: arguments.unit_counter,
+        feature_map: arguments.feature_map,
+        text: arguments.text,
+        containers: arguments.containers,
+        tolerance: arguments.tolerance,
+        returns: arguments.returns,
+        reactivation: arguments.reactivation,
+        restore: arguments.restore,
+        split: arguments.split,
+        access: arguments.access,
+        borrow: arguments.borrow,
+        linger: arguments.linger,
+        modules,
+    })
+}
+
+pub(crate) fn order(global: &Global, command: OrderCommand, output: &Output) -> Result<(), Failure> {
+    let server = global.vendor_server()?;
+    let order = match command {
+        OrderCommand::Create { order_id, customer, comment, items, ticket: _, together } => {
+            let items = items.iter().map(|line| order_line(line)).collect::<Result<_, _>>()?;
+            server.create_order(&OrderRequest { order_id, customer, comment, items, together })?
+        }
+        OrderCommand::Show { id } => server.order(&id)?,
+    };
+    output.result(&order, || order_text(&order));
+    Ok(())
+}
+
+/// `ID=QTY`; an item id may itself contain an equals sign, a quantity cannot.
+fn order_line(text: &str) -> Result<OrderLineMessage, Failure> {
+    let line = text.rsplit_once('=').and_then(|(item, quantity)| {
+        Some(OrderLineMessage { item: item.to_owned(), quantity: quantity.parse().ok()? })
+    });
+    line.ok_or_else(|| Failure::new("usage", format!("{text}: an order line is ID=QTY")))
+}
+
+fn order_text(order: &OrderAnswer) -> String {
+    let rows = order.licenses.iter().map(|license| {
+        vec![
+            license.id.clone(),
+            license.item.clone(),
+            license.name.clone(),
+            format!("{} ({})", license.available, license.quantity),
+        ]
+    });
+    let licenses = table(&["License", "Item", "Name", "Available"], rows);
+    format!("order  {}\nticket {}\n{licenses}", order.order_id, order.ticket)
+}
+
+pub(crate) fn history(global: &Global, id: LicenseId, output: &Output) -> Result<(), Failure> {
+    let server = global.vendor_server()?;
+    let id = id.to_string();
+    let mut events: Vec<EventMessage> = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = server.history(Some(("license", &id)), after)?;
+        events.extend(page.events);
+        match page.next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    let row = |event: &EventMessage| {
+        vec![
+            event.at.clone(),
+            event.action.clone(),
+            event.outcome.clone(),
+            event.quantity.map(|quantity| quantity.to_string()).unwrap_or_default(),
+            event.container.clone().unwrap_or_default(),
+            event.actor.clone(),
+            event.proof.as_deref().map(|proof| proof.chars().take(12).collect()).unwrap_or_default(),
+        ]
+    };
+    output.result(&json!({ "license": id, "events": events }), || {
+        let header = ["When", "What", "Outcome", "Quantity", "Container", "Who", "Proof"];
+        table(&header, events.iter().map(row))
+    });
+    Ok(())
+}
