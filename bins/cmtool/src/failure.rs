@@ -10,12 +10,14 @@ use licensing_wire::problem::Problem;
 /// A failed command.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
+    /// The result that was printed says it already; only the exit code is left.
+    pub(crate) is_told: bool,
 }
 
 impl Failure {
     pub(crate) fn new(code: &str, message: impl AsRef<str>) -> Self {
-        Self { problem: Problem::from_code(code, message.as_ref()) }
+        Self { problem: Box::new(Problem::from_code(code, message.as_ref())), is_told: false }
     }
 
     /// A named input that cannot be read.
@@ -26,7 +28,7 @@ impl Failure {
 
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
-        Self { problem: error.problem() }
+        Self { problem: Box::new(error.problem()), is_told: false }
     }
 }
 

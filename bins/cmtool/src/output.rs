@@ -45,6 +45,9 @@ impl Output {
     /// Tells why the command failed and gives its exit code.
     pub(crate) fn fail(&self, failure: &Failure) -> u8 {
         let problem = &failure.problem;
+        if failure.is_told {
+            return problem.exit_code();
+        }
         if self.json {
             let _ = writeln!(std::io::stdout(), "{:#}", json!({ "error": error_document(failure) }));
         } else {

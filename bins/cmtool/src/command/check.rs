@@ -52,7 +52,7 @@ fn answer(
     let found = match found.outcome {
         Ok(found) => found,
         Err(refusal) => {
-            let failure = Failure::from(refusal);
+            let mut failure = Failure::from(refusal);
             if output.is_json() {
                 let document = json!({
                     "usable": false,
@@ -62,8 +62,7 @@ fn answer(
                     "warnings": warnings,
                 });
                 output.result(&document, String::new);
-                // The document says it all; only the exit code is left to be told.
-                std::process::exit(i32::from(failure.problem.exit_code()));
+                failure.is_told = true;
             }
             return Err(failure);
         }
