@@ -5,9 +5,6 @@
 
 #[path = "support/harness.rs"]
 mod harness;
-#[path = "../../licensing-core/tests/support/world.rs"]
-mod world;
-
 use container_sim::{Container, ContainerError};
 use harness::{Place, template};
 use licensing_core::access::AccessRequest;
@@ -15,7 +12,7 @@ use licensing_core::ids::{ContainerKind, ContainerSerial, LicenseId, TicketId};
 use licensing_core::item::ItemPolicy;
 use licensing_core::terms::{LicenseTerms, Tolerance};
 use licensing_core::testing::TestEntropy;
-use world::{NOW, Server, firm, product};
+use licensing_testkit::server::{NOW, Server, firm, product};
 
 const KINDS: [ContainerKind; 2] = [ContainerKind::Act, ContainerKind::Dongle];
 const SURVIVALS: u64 = 6;

@@ -4,9 +4,6 @@
 
 #[path = "support/harness.rs"]
 mod harness;
-#[path = "../../licensing-core/tests/support/world.rs"]
-mod world;
-
 use container_sim::storage::{Storage, replace};
 use container_sim::traits::{HostTraits, MapTraits};
 use container_sim::{Container, ContainerError};
@@ -16,7 +13,7 @@ use licensing_core::ids::{ContainerKind, ContainerSerial};
 use licensing_core::item::ItemPolicy;
 use licensing_core::terms::{LicenseTerms, Tolerance};
 use licensing_core::testing::TestEntropy;
-use world::{NOW, Server, firm, product};
+use licensing_testkit::server::{NOW, Server, firm, product};
 
 /// A container of the kind with two active licenses in it.
 fn filled(kind: ContainerKind) -> (Server, Place, ContainerSerial) {

@@ -1,8 +1,5 @@
 //! The whole ceremony between the server's rules and a container's state, without any storage.
 
-#[path = "support/world.rs"]
-mod world;
-
 use licensing_core::access::{AccessRefusal, AccessRequest};
 use licensing_core::device::DeviceError;
 use licensing_core::ids::{ContainerKind, LicenseId, TicketId};
@@ -12,7 +9,7 @@ use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::time::End;
 use licensing_core::work::{Decline, Selection};
-use world::{NOW, Server, firm, product};
+use licensing_testkit::server::{NOW, Server, firm, product};
 
 /// A server with one ticket of one license line.
 struct World {

@@ -2,9 +2,6 @@
 //! message. After every single step the invariants of the protocol hold; at the end everything can be finished.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
-#[path = "support/world.rs"]
-mod world;
-
 use licensing_core::access::AccessRequest;
 use licensing_core::activation::ActivationState;
 use licensing_core::container::ContainerStatus;
@@ -14,8 +11,8 @@ use licensing_core::item::ItemPolicy;
 use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::work::Decline;
+use licensing_testkit::server::{Server, firm, product};
 use proptest::prelude::*;
-use world::{Server, firm, product};
 
 const QUANTITY: u32 = 5;
 const UNITS: u32 = 7;

@@ -2,7 +2,7 @@
 
 pub(crate) const LICENSE: &str =
     "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
-    l.fresh, l.carried, l.activating, l.active, l.returning, l.withdrawn, l.created_at, l.version
+    l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.created_at, l.version
     FROM licenses l JOIN definitions d ON d.hash = l.definition";
 
 pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,

@@ -172,7 +172,7 @@ pub(crate) fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
             carried,
             activating: row.small("activating")?,
             active: row.small("active")?,
-            returning: row.small("returning")?,
+            returning: row.small("being_returned")?,
             withdrawn: row.small("withdrawn")?,
         },
         created_at: row.time("created_at")?,

@@ -134,14 +134,14 @@ impl SqliteStore {
                     SELECT license,
                         SUM(CASE state WHEN 'activating' THEN quantity ELSE 0 END) AS activating,
                         SUM(CASE state WHEN 'active' THEN quantity ELSE 0 END) AS active,
-                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS returning
+                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS being_returned
                     FROM activations GROUP BY license) a ON a.license = l.id
                 WHERE l.activating <> COALESCE(a.activating, 0) OR l.active <> COALESCE(a.active, 0)
-                    OR l.returning <> COALESCE(a.returning, 0)";
+                    OR l.being_returned <> COALESCE(a.being_returned, 0)";
             let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
             let what = "the ledger differs from the activations";
             findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
-            let sum = "l.fresh + l.activating + l.active + l.returning + l.withdrawn + COALESCE((SELECT
+            let sum = "l.fresh + l.activating + l.active + l.being_returned + l.withdrawn + COALESCE((SELECT
                 SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
             let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");
             let differ = all(db, "licenses", &sql, [], |row: &Reader<'_>| row.bytes("id"))?;

@@ -125,7 +125,7 @@ fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
     insert(
         db,
         "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
-            activating, active, returning, withdrawn, created_at, version)
+            activating, active, being_returned, withdrawn, created_at, version)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             line.id.0,
@@ -150,7 +150,7 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
     let ledger = &line.ledger;
     execute_one(
         db,
-        "UPDATE licenses SET generation = ?, fresh = ?, carried = ?, activating = ?, active = ?, returning = ?,
+        "UPDATE licenses SET generation = ?, fresh = ?, carried = ?, activating = ?, active = ?, being_returned = ?,
             withdrawn = ?, version = version + 1 WHERE id = ? AND version = ?",
         params![
             line.generation,

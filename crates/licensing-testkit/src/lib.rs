@@ -1,1 +1,8 @@
-//! Clock, entropy, builders and the store conformance suite, for tests.
+//! What tests share: a central server in memory, golden files of every format, and the conformance suite every
+//! storage driver must pass. **For tests only**: its keys are known and its randomness is reproducible.
+
+pub mod conformance;
+pub mod golden;
+pub mod server;
+
+pub use licensing_core::testing::TestEntropy;

@@ -19,7 +19,7 @@ use licensing_core::ids::{ContainerKind, ContainerSerial};
 use licensing_core::terms::Tolerance;
 use licensing_core::testing::TestEntropy;
 
-use crate::world::{NOW, Server, firm};
+use licensing_testkit::server::{NOW, Server, firm};
 
 pub fn host() -> Vec<(String, String)> {
     let pairs = [("product_uuid", "u-1"), ("board_serial", "b-1"), ("machine_id", "m-1"), ("cpu", "c-1")];

@@ -42,7 +42,7 @@ CREATE TABLE licenses (
     carried     TEXT,                 -- returned shares with what they have left; usually none
     activating  INTEGER NOT NULL CHECK (activating >= 0),
     active      INTEGER NOT NULL CHECK (active >= 0),
-    returning   INTEGER NOT NULL CHECK (returning >= 0),
+    being_returned INTEGER NOT NULL CHECK (being_returned >= 0),
     withdrawn   INTEGER NOT NULL CHECK (withdrawn >= 0),
     created_at  INTEGER NOT NULL,
     version     INTEGER NOT NULL
@@ -139,7 +139,7 @@ CREATE TABLE requests (             -- answers, so that asking again gives the s
 
 CREATE TABLE tokens (
     hash       BLOB PRIMARY KEY,
-    name       TEXT NOT NULL UNIQUE,
+    name       TEXT NOT NULL,        -- a revoked token leaves its name free
     roles      TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,

@@ -1,11 +1,5 @@
-//! A server in memory and the keys around it: loads facts and stores change sets exactly as a database does.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "shared by several test programs, each using a part"
-)]
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests say what they expect")]
+//! A central server in memory and the keys around it: loads facts and stores change sets exactly as a database
+//! does, without one.
 
 use std::collections::BTreeMap;
 
@@ -34,16 +28,23 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{Decline, Facts, Plan, ProofMaster, Selection, ServerRules, Settled, Work};
 use licensing_core::{Entropy, random};
 
+/// The moment tests begin at.
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+/// The vendor of the tests.
+#[must_use]
 pub fn firm() -> FirmCode {
-    FirmCode::new(6_000_010).unwrap()
+    FirmCode::new(6_000_010).expect("a test value")
 }
 
+/// The product of the tests.
+#[must_use]
 pub fn product() -> ProductCode {
-    ProductCode::new(201_000).unwrap()
+    ProductCode::new(201_000).expect("a test value")
 }
 
+/// Who acts in tests.
+#[must_use]
 pub fn actor() -> Actor {
     Actor { name: "test".into(), origin: None }
 }
@@ -57,7 +58,7 @@ pub fn issuer(entropy: &mut dyn Entropy) -> Issuer {
 /// An issuing key of the given epoch under a root.
 pub fn issuer_of(root: &SigningKey, epoch: u32, entropy: &mut dyn Entropy) -> Issuer {
     let (firm_key, key) = (SigningKey::generate(entropy), SigningKey::generate(entropy));
-    let name = Name::new("Sample Vendor").unwrap();
+    let name = Name::new("Sample Vendor").expect("a test value");
     let certificate =
         FirmCertificate { firm_code: firm(), firm_key: firm_key.public_key(), version: 1, name }.sign(root);
     let issuing = IssuingCertificate {
@@ -70,10 +71,12 @@ pub fn issuer_of(root: &SigningKey, epoch: u32, entropy: &mut dyn Entropy) -> Is
     Issuer { key, certificates: vec![certificate, issuing.sign(&firm_key)] }
 }
 
+/// An item of the vendor.
+#[must_use]
 pub fn definition(id: &str, terms: LicenseTerms, policy: ItemPolicy) -> ItemDefinition {
     ItemDefinition {
-        id: ItemId::new(id).unwrap(),
-        name: Name::new("SampleNotePad").unwrap(),
+        id: ItemId::new(id).expect("a test value"),
+        name: Name::new("SampleNotePad").expect("a test value"),
         firm_code: firm(),
         product_code: product(),
         terms,
@@ -82,21 +85,33 @@ pub fn definition(id: &str, terms: LicenseTerms, policy: ItemPolicy) -> ItemDefi
 }
 
 /// The server: tables, keys, a clock that is set by hand.
+#[derive(Debug)]
 pub struct Server {
+    /// Tickets.
     pub tickets: BTreeMap<TicketId, Ticket>,
+    /// License lines.
     pub lines: BTreeMap<LicenseId, LicenseLine>,
+    /// Activations.
     pub activations: BTreeMap<ActivationId, Activation>,
+    /// Containers.
     pub containers: BTreeMap<ContainerSerial, ContainerRecord>,
+    /// Firm items of containers.
     pub firms: BTreeMap<(ContainerSerial, FirmCode), FirmRecord>,
+    /// Contexts seen under a sequence number.
     pub seen: BTreeMap<(ContainerSerial, FirmCode, u64), Digest>,
+    /// What it signs with.
     pub issuer: Issuer,
+    /// Where randomness comes from.
     pub entropy: TestEntropy,
+    /// What time it is.
     pub now: Timestamp,
+    /// Dongle makers it trusts.
     pub makers: Vec<PublicKey>,
     orders: u32,
 }
 
 impl Server {
+    /// A server with nothing in it.
     pub fn new(seed: u64) -> Self {
         let mut entropy = TestEntropy::new(seed);
         let issuer = issuer(&mut entropy);
@@ -121,20 +136,22 @@ impl Server {
         let id = format!("SNP-{}", self.orders);
         let item = Item { definition: definition(&id, terms, policy), created_at: self.now, version: 1 };
         let order = NewOrder {
-            id: OrderId::new(format!("O-{}", self.orders)).unwrap(),
+            id: OrderId::new(format!("O-{}", self.orders)).expect("a test value"),
             customer: None,
-            comment: Text::new("").unwrap(),
+            comment: Text::new("").expect("a test value"),
             lines: vec![OrderLine { item: item.definition.id.clone(), quantity }],
             together: false,
         };
         let items = BTreeMap::from([(item.definition.id.clone(), item)]);
         let code = StoredCode { lookup: [0; 32], sealed: vec![] };
-        let placed = order.place(None, &items, code, &actor(), self.now, &mut self.entropy).unwrap();
-        let Placed::New(placed) = placed else { panic!("a new order") };
+        let placed =
+            order.place(None, &items, code, &actor(), self.now, &mut self.entropy).expect("a test value");
+        let Placed::New(placed) = placed else { unreachable!("a new order") };
         self.store(placed.changes);
-        (placed.ticket.id, placed.lines[0].id)
+        (placed.ticket.id, placed.lines.first().expect("one line").id)
     }
 
+    /// A new, empty container.
     pub fn device(&mut self, kind: ContainerKind) -> DeviceState {
         let new = NewDevice {
             kind,
@@ -146,10 +163,15 @@ impl Server {
         DeviceState::new(new, self.now)
     }
 
+    /// Lets a container make a context.
     pub fn context(&mut self, device: &mut DeviceState) -> Vec<u8> {
-        device.make_context(firm(), random(&mut self.entropy), vec![], self.now).unwrap()
+        device.make_context(firm(), random(&mut self.entropy), vec![], self.now).expect("a test value")
     }
 
+    /// Activates licenses of a ticket.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
     pub fn activate(
         &mut self,
         context: &[u8],
@@ -162,6 +184,10 @@ impl Server {
         update.map(Option::unwrap)
     }
 
+    /// Returns licenses of a ticket.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
     pub fn give_back(
         &mut self,
         context: &[u8],
@@ -174,11 +200,19 @@ impl Server {
         update.map(Option::unwrap)
     }
 
+    /// The update with every unproven step.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
     pub fn catch_up(&mut self, context: &[u8]) -> Result<Vec<u8>, Decline> {
         let update = self.request(context, None, |work, settled, _| work.catch_up(settled).map(Some));
         update.map(Option::unwrap)
     }
 
+    /// Settles a context.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
     pub fn receipt(&mut self, context: &[u8]) -> Result<(), Decline> {
         self.request(context, None, |_, _, _| Ok(None)).map(|_| ())
     }
@@ -196,7 +230,8 @@ impl Server {
         let outcome =
             work.settle(&verified, context).and_then(|settled| user(&mut work, &settled, &mut self.entropy));
         self.store(work.finish());
-        outcome.map(|plan| plan.map(|plan| plan.issue(&self.issuer, &mut self.entropy).unwrap()))
+        outcome
+            .map(|plan| plan.map(|plan| plan.issue(&self.issuer, &mut self.entropy).expect("a test value")))
     }
 
     fn facts(&self, ticket: Option<TicketId>, context: &VerifiedContext) -> Facts {
@@ -273,8 +308,8 @@ impl Server {
 
     /// Imports an update and sends the receipt.
     pub fn transfer(&mut self, device: &mut DeviceState, update: &[u8]) {
-        *device = device.apply_update(update).unwrap().state;
+        *device = device.apply_update(update).expect("a test value").state;
         let receipt = self.context(device);
-        self.receipt(&receipt).unwrap();
+        self.receipt(&receipt).expect("a test value");
     }
 }

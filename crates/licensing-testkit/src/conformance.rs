@@ -1,0 +1,111 @@
+//! The conformance suite of the storage port: every driver passes all of it, on a real database.
+//!
+//! [`conformance_tests`](crate::conformance_tests) makes a `#[test]` of each check for a driver.
+
+mod concurrency;
+mod contract;
+mod facts;
+
+pub use concurrency::{one_winner_of_one_unit, sixty_four_writers_lose_nothing};
+pub use contract::{
+    a_change_set_is_all_or_nothing, a_request_is_answered_once, absent_is_none, events_come_in_commit_order,
+    inserting_twice_conflicts, pages_are_complete_and_in_order, stale_versions_conflict, tokens_are_kept,
+    what_is_stored_is_read_back,
+};
+pub use facts::{
+    facts_hold_what_a_decision_needs, pending_steps_come_in_order, together_loads_what_is_elsewhere,
+};
+
+use std::sync::Arc;
+
+use futures_executor::block_on;
+use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::format::context::VerifiedContext;
+use licensing_core::ids::{LicenseId, TicketId};
+use licensing_core::item::{Item, ItemPolicy};
+use licensing_core::license::LicenseLine;
+use licensing_core::order::StoredCode;
+use licensing_core::terms::LicenseTerms;
+use licensing_core::ticket::Ticket;
+use licensing_core::work::{Decline, Plan, ProofMaster, ServerRules, Settled, Work};
+use licensing_store::{CommitError, FactsQuery, Store};
+
+use crate::server::{NOW, actor, definition};
+
+/// A store under test.
+pub type Subject = Arc<dyn Store>;
+
+/// Makes a test of every check. `$make` is an expression that gives a fresh, empty [`Subject`] and whatever must
+/// live as long as it, as a pair.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests!(@each $make;
+            absent_is_none, what_is_stored_is_read_back, inserting_twice_conflicts, stale_versions_conflict,
+            a_change_set_is_all_or_nothing, a_request_is_answered_once, events_come_in_commit_order,
+            pages_are_complete_and_in_order, tokens_are_kept, facts_hold_what_a_decision_needs,
+            pending_steps_come_in_order, together_loads_what_is_elsewhere, sixty_four_writers_lose_nothing,
+            one_winner_of_one_unit);
+    };
+    (@each $make:expr; $($check:ident),+) => {
+        $(#[test]
+        fn $check() {
+            let (store, _keep) = $make;
+            $crate::conformance::$check(store);
+        })+
+    };
+}
+
+/// A ticket with one license line, stored; versions as the store gives them.
+pub(crate) fn order(store: &Subject, number: u8, quantity: u32, together: bool) -> (TicketId, LicenseId) {
+    let (changes, ticket, line) = order_changes(number, quantity, together);
+    block_on(store.commit(changes)).expect("an order");
+    (ticket, line)
+}
+
+pub(crate) fn order_changes(number: u8, quantity: u32, together: bool) -> (ChangeSet, TicketId, LicenseId) {
+    let id = TicketId([number; 16]);
+    let ticket = Ticket { id, customer: None, together, created_at: NOW };
+    let terms = LicenseTerms { unit_counter: Some(10), ..LicenseTerms::default() };
+    let definition = definition(&format!("SNP-{number}"), terms, ItemPolicy::default());
+    let item = Item { definition, created_at: NOW, version: 0 };
+    let order = licensing_core::ids::OrderId::new(format!("O-{number}")).expect("an order id");
+    let line = LicenseLine::new(LicenseId([number; 16]), id, order, 0, &item, quantity, NOW);
+    let license = line.id;
+    let mut changes = ChangeSet::default();
+    let code = StoredCode { lookup: [number; 32], sealed: vec![number; 40] };
+    changes.push(Change::InsertTicket { ticket, code });
+    changes.push(Change::InsertLicense(line));
+    (changes, id, license)
+}
+
+/// One request of a container through the real core and the store; a conflict is decided again.
+pub(crate) fn request(
+    store: &Subject,
+    context: &[u8],
+    ticket: Option<TicketId>,
+    user: impl Fn(&mut Work, &Settled) -> Result<Option<Plan>, Decline>,
+) -> Result<(), Decline> {
+    let verified = VerifiedContext::verify(context, &[]).expect("an honest context");
+    let query = FactsQuery {
+        ticket,
+        serial: verified.serial(),
+        firm_code: verified.firm_code(),
+        sequence: verified.body().sequence,
+    };
+    // More rounds than there are ever writers: each conflict means that another one got through.
+    for _ in 0..1_000 {
+        let facts = block_on(store.facts(query)).expect("facts");
+        let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
+        let mut work = Work::new(facts, rules, actor(), NOW);
+        let outcome = work.settle(&verified, context).and_then(|settled| user(&mut work, &settled));
+        match block_on(store.commit(work.finish())) {
+            Ok(()) => return outcome.map(|_| ()),
+            Err(CommitError::Conflict) => {}
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+    unreachable!("conflicts without end")
+}
+
+pub(crate) const PROOFS: ProofMaster = ProofMaster([9; 32]);

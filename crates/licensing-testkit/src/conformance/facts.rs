@@ -1,0 +1,88 @@
+//! What a transfer decision is given.
+
+use futures_executor::block_on;
+use licensing_core::activation::ActivationState;
+use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::device::DeviceState;
+use licensing_core::ids::ContainerKind;
+use licensing_store::FactsQuery;
+
+use crate::conformance::{PROOFS, Subject, order, request};
+use crate::server::{Server, firm};
+
+fn query(device: &DeviceState, ticket: Option<licensing_core::ids::TicketId>, sequence: u64) -> FactsQuery {
+    FactsQuery { ticket, serial: device.serial, firm_code: firm(), sequence }
+}
+
+/// Before the first contact there is nothing of the container; after an activation there is everything.
+pub fn facts_hold_what_a_decision_needs(store: Subject) {
+    let (ticket, license) = order(&store, 1, 5, false);
+    let mut server = Server::new(1);
+    let mut device = server.device(ContainerKind::Act);
+    let before = block_on(store.facts(query(&device, Some(ticket), 1))).expect("facts");
+    assert!(before.container.is_none() && before.firm.is_none() && before.seen_under_sequence.is_none());
+    assert_eq!((before.lines.len(), before.activations.len()), (1, 0));
+    let context = server.context(&mut device);
+    request(&store, &context, Some(ticket), |work, settled| {
+        work.activate(settled, &[(license, Some(2))], &PROOFS, &mut crate::TestEntropy::new(5)).map(Some)
+    })
+    .expect("an activation");
+    // A bare receipt, without the ticket, still sees the line it may settle.
+    for ticket in [Some(ticket), None] {
+        let facts = block_on(store.facts(query(&device, ticket, 1))).expect("facts");
+        assert_eq!(facts.ticket.is_some(), ticket.is_some());
+        assert_eq!(facts.lines.iter().map(|line| line.ledger.activating).collect::<Vec<_>>(), [2]);
+        assert!(
+            matches!(facts.activations[..], [ref a] if matches!(a.state, ActivationState::Activating { .. }))
+        );
+        assert_eq!(facts.container.as_ref().map(|container| container.version), Some(1));
+        let firm = facts.firm.expect("a firm item");
+        assert_eq!((firm.version, firm.pending.len(), firm.confirmed.counter), (1, 1, 0));
+        assert!(firm.last_context.is_some() && facts.seen_under_sequence.is_some());
+    }
+    let other = block_on(store.facts(query(&device, None, 2))).expect("facts");
+    assert!(other.seen_under_sequence.is_none());
+}
+
+/// Pending steps come in the order of their counters, settled ones no more.
+pub fn pending_steps_come_in_order(store: Subject) {
+    let (ticket, license) = order(&store, 1, 9, false);
+    let mut server = Server::new(2);
+    let mut device = server.device(ContainerKind::Act);
+    for round in 0..5 {
+        let context = server.context(&mut device);
+        request(&store, &context, Some(ticket), |work, settled| {
+            work.activate(settled, &[(license, Some(1))], &PROOFS, &mut crate::TestEntropy::new(round))
+                .map(Some)
+        })
+        .expect("an activation");
+    }
+    let facts = block_on(store.facts(query(&device, None, 99))).expect("facts");
+    let pending = facts.firm.expect("a firm item").pending;
+    let counters: Vec<u64> = pending.iter().map(|step| step.before.counter).collect();
+    assert_eq!(counters, [0, 1, 2, 3, 4]);
+    let id = pending.first().expect("a step").id;
+    let settled = Change::SettleStep { id, proof: [1; 32], at: crate::server::NOW };
+    block_on(store.commit(ChangeSet { changes: vec![settled], ..ChangeSet::default() })).expect("settled");
+    let firms = block_on(store.firms_of_container(device.serial)).expect("firms");
+    assert_eq!(firms.iter().map(|firm| firm.pending.len()).collect::<Vec<_>>(), [4]);
+}
+
+/// Only where licenses must stay together is it loaded where the others are.
+pub fn together_loads_what_is_elsewhere(store: Subject) {
+    let mut server = Server::new(3);
+    for (number, together) in [(1, true), (2, false)] {
+        let (ticket, license) = order(&store, number, 5, together);
+        let (mut a, b) = (server.device(ContainerKind::Act), server.device(ContainerKind::Dongle));
+        let context = server.context(&mut a);
+        request(&store, &context, Some(ticket), |work, settled| {
+            work.activate(settled, &[(license, Some(1))], &PROOFS, &mut crate::TestEntropy::new(u64::from(number))).map(Some)
+        })
+        .expect("an activation");
+        let here = block_on(store.facts(query(&a, Some(ticket), 9))).expect("facts");
+        assert_eq!(here.live_elsewhere, []);
+        let there = block_on(store.facts(query(&b, Some(ticket), 9))).expect("facts");
+        let expected = if together { vec![(license, a.serial)] } else { vec![] };
+        assert_eq!(there.live_elsewhere, expected);
+    }
+}

@@ -1,0 +1,110 @@
+//! Golden files: one of every format and version, made from fixed keys. What was once shipped stays readable for
+//! ever, so `fixtures/` is only ever added to.
+
+use container_sim::act::{ActHost, ActLicense};
+use container_sim::binding::KdfCost;
+use container_sim::container::Container;
+use container_sim::dongle::{Card, Dongle};
+use container_sim::storage::{PowerStorage, Storage};
+use container_sim::traits::{HostTraits, MapTraits};
+use licensing_core::format::template::TemplateBody;
+use licensing_core::item::ItemPolicy;
+use licensing_core::terms::{LicenseTerms, Tolerance};
+use licensing_core::testing::TestEntropy;
+use licensing_core::time::End;
+use licensing_core::trust::emulator_maker;
+
+use crate::server::{NOW, Server, firm};
+
+/// Traits of the computer the golden act license is bound to.
+pub const HOST: [(&str, &str); 4] =
+    [("product_uuid", "u-1"), ("board_serial", "b-1"), ("machine_id", "m-1"), ("cpu", "c-1")];
+
+/// The computer the golden act license is bound to.
+#[must_use]
+pub fn host() -> MapTraits {
+    MapTraits(HOST.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+}
+
+/// A template of the tests' vendor.
+#[must_use]
+pub fn template(server: &Server, tolerance: Tolerance) -> Vec<u8> {
+    let body = TemplateBody { firm_code: firm(), tolerance, trait_salt: [3; 16], certified_time: NOW };
+    body.sign(server.issuer.certificates.clone(), &server.issuer.key)
+}
+
+/// A golden file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoldenFile {
+    /// Path below `fixtures/`.
+    pub path: String,
+    /// Content.
+    pub bytes: Vec<u8>,
+}
+
+fn file(path: &str, bytes: &[u8]) -> GoldenFile {
+    GoldenFile { path: path.to_owned(), bytes: bytes.to_vec() }
+}
+
+fn content(storage: &PowerStorage, name: &str) -> Vec<u8> {
+    storage.read(name).ok().flatten().expect("the file was written")
+}
+
+/// One transfer into a container: gives its context, update and receipt.
+fn transfer(server: &mut Server, container: &mut dyn Container, seed: u64) -> [Vec<u8>; 3] {
+    let terms = LicenseTerms {
+        unit_counter: Some(100),
+        feature_map: Some(3),
+        expiration: Some(End::AfterDays(365)),
+        ..LicenseTerms::default()
+    };
+    let (ticket, _) = server.order(terms, ItemPolicy::default(), 2);
+    let mut entropy = TestEntropy::new(seed);
+    let context = container.create_context(firm(), NOW, &mut entropy).expect("a context");
+    let update = server.activate(&context, ticket, &[]).expect("an update");
+    container.import_update(&update, &mut entropy).expect("an import");
+    let receipt = container.create_context(firm(), NOW, &mut entropy).expect("a receipt");
+    server.receipt(&receipt).expect("a settled receipt");
+    [context, update, receipt]
+}
+
+/// The golden files of version 1, byte for byte the same at every run.
+#[must_use]
+pub fn version_1() -> Vec<GoldenFile> {
+    let mut server = Server::new(1);
+    server.makers = vec![emulator_maker().public_key()];
+    let template = template(&server, Tolerance::Medium);
+    let mut files = vec![file("v1/template.WibuCmLIF", &template)];
+    for (name, certificate) in ["firm", "issuing"].iter().zip(&server.issuer.certificates) {
+        files.push(file(&format!("v1/{name}.certificate"), certificate));
+    }
+
+    let storage = PowerStorage::default();
+    let act_host = ActHost {
+        storage: Box::new(storage.clone()),
+        anchors: vec![Box::new(storage.neighbour())],
+        traits: host().collect(),
+        simulated: true,
+        cost: KdfCost::FOR_TESTS,
+    };
+    let mut act =
+        ActLicense::create(act_host, &template, NOW, &mut TestEntropy::new(2)).expect("an act license");
+    // What is left after creation is the first version, which opens without an anchor.
+    let act_file = content(&storage, &container_sim::act::file_name(act.serial()));
+    files.push(file(&format!("v1/{}", container_sim::act::file_name(act.serial())), &act_file));
+    let [context, update, receipt] = transfer(&mut server, &mut act, 3);
+    files.push(file("v1/act.context.WibuCmRaC", &context));
+    files.push(file("v1/act.update.WibuCmRaU", &update));
+    files.push(file("v1/act.receipt.WibuCmRaC", &receipt));
+
+    let storage = PowerStorage::default();
+    let card = Card::make(Box::new(storage.clone()), Box::new(TestEntropy::new(4)), 0, true, NOW);
+    let mut dongle = Dongle::connect(card.expect("a card")).expect("a dongle");
+    let [context, update, receipt] = transfer(&mut server, &mut dongle, 5);
+    files.push(file("v1/dongle.context.WibuCmRaC", &context));
+    files.push(file("v1/dongle.update.WibuCmRaU", &update));
+    files.push(file("v1/dongle.receipt.WibuCmRaC", &receipt));
+    let name = container_sim::dongle::file_name(dongle.serial());
+    files.push(file(&format!("v1/{name}"), &content(&storage, &name)));
+    files
+}
