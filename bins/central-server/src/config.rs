@@ -132,7 +132,7 @@ impl Default for Limits {
 
 impl Default for Rate {
     fn default() -> Self {
-        Self { requests_per_minute: 60_000, ticket_failures_per_minute: 10, trusted_proxies: Vec::new() }
+        Self { requests_per_minute: 60_000, ticket_failures_per_minute: 30, trusted_proxies: Vec::new() }
     }
 }
 

@@ -1,1 +1,102 @@
-//! HTTP on top.
+//! The JSON interface: one route table, one place that admits, limits, runs and answers every request.
+
+mod address;
+mod authorized;
+mod body;
+mod dispatch;
+mod gate;
+mod handlers;
+mod openapi;
+mod respond;
+mod route;
+mod server;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::Method;
+use axum::routing::{MethodFilter, on};
+use tokio::sync::Semaphore;
+
+pub use address::ClientAddress;
+pub use authorized::Authorized;
+pub use dispatch::log_panics;
+pub use openapi::document as openapi_document;
+pub use route::{Access, ROUTES, Route, Verb};
+pub use server::serve;
+
+use crate::config::Config;
+use crate::http::gate::Gate;
+use crate::service::{Failure, Service};
+
+/// What every request shares.
+#[derive(Debug)]
+pub struct App {
+    service: Arc<Service>,
+    config: Config,
+    gate: Gate,
+    requests: Arc<Semaphore>,
+}
+
+impl App {
+    /// The interface over services, with settings.
+    #[must_use]
+    pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
+        let gate = Gate::new(config.rate.requests_per_minute, config.rate.ticket_failures_per_minute);
+        let requests = Arc::new(Semaphore::new(config.limits.requests));
+        Arc::new(Self { service, config, gate, requests })
+    }
+
+    /// The services.
+    #[must_use]
+    pub fn service(&self) -> &Arc<Service> {
+        &self.service
+    }
+}
+
+impl Verb {
+    const fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+}
+
+/// The router: every route of the table, and nothing else.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let run = move |State(app): State<Arc<App>>, params: PathParams, request: Request| {
+            dispatch::dispatch(app, route, params.0, request)
+        };
+        router = router.route(route.path, on(route.verb.filter(), run));
+    }
+    let unknown = |State(app): State<Arc<App>>, request: Request| async move {
+        let failure = Failure::denied("not_found", "there is nothing at this address");
+        dispatch::refuse(&app, "unknown", failure, request).await
+    };
+    let wrong_method = |State(app): State<Arc<App>>, method: Method, request: Request| async move {
+        let message = format!("this address does not allow the method {method}");
+        let failure = Failure::denied("method_not_allowed", message);
+        dispatch::refuse(&app, "unknown", failure, request).await
+    };
+    router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(Arc::clone(app))
+}
+
+/// The decoded path parameters, in order; `None` when they are not UTF-8.
+struct PathParams(Option<Vec<String>>);
+
+impl<S: Send + Sync> axum::extract::FromRequestParts<S> for PathParams {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Self::Rejection> {
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        Ok(Self(params.map(|params| params.iter().map(|(_, value)| value.to_owned()).collect())))
+    }
+}

@@ -2,10 +2,11 @@
 //!
 //! Times are RFC 3339 in UTC with whole seconds; binary content is base64 (standard alphabet, padded).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `POST /api/v1/items`: creates an item. Option texts are as on the command line (see [`crate::options`]).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemRequest {
     /// The vendor's part number.
@@ -73,7 +74,7 @@ pub struct ItemRequest {
 }
 
 /// A module of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModuleMessage {
     /// Product code applications ask for.
@@ -86,7 +87,7 @@ pub struct ModuleMessage {
 }
 
 /// An item as the server tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemAnswer {
     /// The definition, every option that is set.
     #[serde(flatten)]
@@ -98,7 +99,7 @@ pub struct ItemAnswer {
 }
 
 /// A page of items.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ItemList {
     /// The items.
     pub items: Vec<ItemAnswer>,
@@ -108,7 +109,7 @@ pub struct ItemList {
 }
 
 /// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderLineMessage {
     /// The item.
@@ -118,7 +119,7 @@ pub struct OrderLineMessage {
 }
 
 /// `POST /api/v1/orders`: creates an order, its licenses and its ticket in one call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrderRequest {
     /// The vendor's order id.
@@ -137,7 +138,7 @@ pub struct OrderRequest {
 }
 
 /// The order with its ticket; also the answer to a repeated submission.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderAnswer {
     /// The vendor's order id.
     pub order_id: String,
@@ -148,7 +149,7 @@ pub struct OrderAnswer {
 }
 
 /// A license of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LicenseSummary {
     /// License id.
     pub id: String,
@@ -163,7 +164,7 @@ pub struct LicenseSummary {
 }
 
 /// `POST /api/v1/tickets/show`: what is on a ticket. A POST, so that the ticket is never part of a URL.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TicketRequest {
     /// The ticket code.
@@ -171,7 +172,7 @@ pub struct TicketRequest {
 }
 
 /// What is on a ticket.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TicketAnswer {
     /// The ticket code, tidied.
     pub ticket: String,
@@ -180,7 +181,7 @@ pub struct TicketAnswer {
 }
 
 /// A license on a ticket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LicenseOverview {
     /// License id.
     pub id: String,
@@ -215,7 +216,7 @@ pub struct LicenseOverview {
 }
 
 /// A share of a license in a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivationMessage {
     /// Container serial.
     pub container: String,
@@ -228,7 +229,7 @@ pub struct ActivationMessage {
 }
 
 /// A license selected for a transfer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelectionMessage {
     /// License id.
@@ -239,7 +240,7 @@ pub struct SelectionMessage {
 }
 
 /// `POST /api/v1/activations` and `POST /api/v1/deactivations`. The ticket is the credential.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TransferRequest {
     /// The ticket code.
@@ -252,7 +253,7 @@ pub struct TransferRequest {
 }
 
 /// The update that answers a transfer request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TransferAnswer {
     /// Container serial.
     pub serial: String,
@@ -265,7 +266,7 @@ pub struct TransferAnswer {
 }
 
 /// `POST /api/v1/receipts`: a context taken after an update. The container is its own credential.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptRequest {
     /// The context file (`*.WibuCmRaC`), base64.
@@ -273,7 +274,7 @@ pub struct ReceiptRequest {
 }
 
 /// What a receipt proved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptAnswer {
     /// Container serial.
     pub serial: String,
@@ -288,7 +289,7 @@ pub struct ReceiptAnswer {
 }
 
 /// `GET /api/v1/templates/{firm_code}`: what a new act license starts from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TemplateAnswer {
     /// Firm code.
     pub firm_code: u32,
@@ -297,7 +298,7 @@ pub struct TemplateAnswer {
 }
 
 /// `GET /api/v1/containers/{serial}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerAnswer {
     /// Serial.
     pub serial: String,
@@ -314,7 +315,7 @@ pub struct ContainerAnswer {
 }
 
 /// A firm item of a container, as the server knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerFirmMessage {
     /// Firm code.
     pub firm_code: u32,
@@ -328,7 +329,7 @@ pub struct ContainerFirmMessage {
 }
 
 /// A page of containers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContainerList {
     /// The containers, without their firm items.
     pub containers: Vec<ContainerAnswer>,
@@ -338,7 +339,7 @@ pub struct ContainerList {
 }
 
 /// A page of events: `GET /api/v1/history?license=|container=|order=&after=&limit=`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// The events, oldest first.
     pub events: Vec<EventMessage>,
@@ -348,7 +349,7 @@ pub struct History {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventMessage {
     /// Place in the log.
     pub sequence: u64,
@@ -384,7 +385,7 @@ pub struct EventMessage {
 }
 
 /// `GET /api/v1/receipts/{hash}`: a kept receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptFile {
     /// Container serial.
     pub serial: String,
@@ -399,7 +400,7 @@ pub struct ReceiptFile {
 }
 
 /// `POST /api/v1/tokens`: makes an API token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// Name, shown in events.
@@ -412,7 +413,7 @@ pub struct TokenRequest {
 }
 
 /// A new API token; the secret is told only this once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenAnswer {
     /// Name.
     pub name: String,
@@ -421,14 +422,14 @@ pub struct TokenAnswer {
 }
 
 /// API tokens without their secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenList {
     /// The tokens.
     pub tokens: Vec<TokenSummary>,
 }
 
 /// An API token without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TokenSummary {
     /// Name.
     pub name: String,

@@ -7,4 +7,5 @@ pub mod binary;
 pub mod json;
 pub mod options;
 pub mod problem;
+pub mod schema;
 pub mod time;

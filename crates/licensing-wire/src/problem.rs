@@ -6,6 +6,7 @@
 
 mod table;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use table::TABLE;
@@ -50,7 +51,7 @@ pub fn entry(code: &str) -> Option<&'static Entry> {
 }
 
 /// What a failed request is answered with (`application/problem+json`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Address of the page that explains the code: `/problems/{code}`.
     #[serde(rename = "type")]

@@ -99,16 +99,27 @@ impl Service {
         Ok(self.store.facts(query).await?)
     }
 
+    /// Leaves an event of a transfer with a ticket nobody was given. Mistyped ones are not worth one.
+    pub async fn note_unknown_ticket(&self, actor: &Actor, failure: Failure) -> Failure {
+        if failure == Failure::Refused(Refusal::TicketUnknown) {
+            self.note(Event::refused(&Refusal::TicketUnknown, actor, self.now())).await;
+        }
+        failure
+    }
+
     /// Leaves an event of a refusal that came before there was anything to decide on.
     async fn note_refusal(&self, holder: &Holder, actor: &Actor, failure: Failure) -> Failure {
         if let Failure::Refused(refusal) = &failure {
-            let event = Event::refused(refusal, actor, self.now()).ticket(holder.ticket().id);
-            let changes = ChangeSet { events: vec![event], ..ChangeSet::default() };
-            if let Err(error) = self.store.commit(changes).await {
-                tracing::warn!(%error, "the event of a refusal was not stored");
-            }
+            self.note(Event::refused(refusal, actor, self.now()).ticket(holder.ticket().id)).await;
         }
         failure
+    }
+
+    async fn note(&self, event: Event) {
+        let changes = ChangeSet { events: vec![event], ..ChangeSet::default() };
+        if let Err(error) = self.store.commit(changes).await {
+            tracing::warn!(%error, "the event of a refusal was not stored");
+        }
     }
 }
 

@@ -1,0 +1,100 @@
+//! `serve`: from a data folder to a listening server, and back to nothing when told to stop.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use licensing_core::ids::FirmCode;
+use licensing_store_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::command::{init, settings};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::http::{self, App};
+use crate::keys;
+use crate::metrics::Metrics;
+use crate::service::{Rules, Service};
+use crate::system::{Clock as _, SystemClock, SystemEntropy};
+
+/// The firm code for trying things out.
+const EVALUATION_FIRM_CODE: u32 = 6_000_010;
+
+pub(super) fn run(data: &DataDir, listen: Option<SocketAddr>, config: Option<&Path>) -> anyhow::Result<()> {
+    if !data.is_initialised() {
+        // Invariant: the code is not zero.
+        let firm_code = FirmCode::new(EVALUATION_FIRM_CODE).expect("a firm code");
+        init::run(data, firm_code, "Evaluation vendor")?;
+        let (path, token) = (data.path().display(), data.admin_token().display().to_string());
+        eprintln!("initialised {path} with the evaluation firm code {firm_code}; API token: {token}");
+    }
+    let config = settings(data, config)?;
+    log(&config)?;
+    http::log_panics();
+    let service = service(data, &config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let listen = listen.unwrap_or(config.listen);
+    runtime.block_on(async {
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let stop = stop_signal()?;
+        let address = listener.local_addr()?;
+        println!("listening on http://{address}");
+        std::io::stdout().flush()?;
+        tracing::info!(%address, "listening");
+        http::serve(App::new(service, config), listener, stop).await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+fn log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(format!("warn,central_server={}", config.log.level))?;
+    tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+}
+
+fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> {
+    let now = SystemClock.now();
+    let mut ring = keys::load(&data.keys())?;
+    let (before, days) = (config.issuing.rotate_before_days, config.issuing.certificate_days);
+    match keys::rotate_due(&data.keys(), &ring, before, days, now, &mut SystemEntropy::default()) {
+        Ok(rotated) if rotated.is_empty() => {}
+        Ok(rotated) => {
+            for (firm_code, epoch) in rotated {
+                tracing::info!(%firm_code, epoch, "issuing key replaced before its end");
+            }
+            ring = keys::load(&data.keys())?;
+        }
+        // The firm key may be kept elsewhere; the issuing key still works until its end.
+        Err(error) => tracing::warn!(error = format!("{error:#}"), "an issuing key ends soon"),
+    }
+    let store = SqliteStore::open(&data.database())?;
+    let rules = Rules {
+        accept_test_containers: config.containers.accept_test_containers,
+        makers: config.makers()?,
+        tolerance: config.tolerance()?,
+    };
+    let metrics = Arc::new(Metrics::new(now));
+    Ok(Arc::new(Service::new(Arc::new(store), ring, rules, Arc::new(SystemClock), metrics)))
+}
+
+/// Ready when the process is asked to stop.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,83 @@
+//! What runs behind each route: reads the message, calls the service.
+
+pub(super) mod look;
+pub(super) mod pages;
+pub(super) mod transfer;
+pub(super) mod vendor;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use licensing_core::ids::InvalidId;
+use serde::de::DeserializeOwned;
+
+use crate::http::{App, Authorized, body};
+use crate::service::{Answer, Failure, Idempotency, PAGE_MAX};
+
+const PAGE_DEFAULT: u32 = 100;
+
+/// A request that was admitted and read.
+pub(super) struct Call {
+    pub(super) app: Arc<App>,
+    pub(super) authorized: Authorized,
+    pub(super) params: Vec<String>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Bytes,
+    pub(super) idempotency_key: Option<String>,
+    pub(super) route: &'static str,
+}
+
+/// What runs behind a route.
+pub(super) type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
+
+impl Call {
+    /// The body as a message.
+    fn message<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        body::message(&self.body)
+    }
+
+    /// The only path parameter.
+    fn param<T: FromStr<Err = InvalidId>>(&self) -> Result<T, Failure> {
+        Ok(self.text().parse()?)
+    }
+
+    /// The only path parameter, as it is.
+    fn text(&self) -> &str {
+        self.params.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// A query parameter.
+    fn query<T: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<Option<T>, Failure> {
+        let value = self.query.iter().find(|(key, _)| key == name);
+        Ok(value.map(|(_, value)| value.parse()).transpose()?)
+    }
+
+    /// A query parameter that is a number.
+    fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
+        let value = self.query.iter().find(|(key, _)| key == name);
+        let number = value.map(|(_, value)| value.parse()).transpose();
+        number.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected a whole number")))
+    }
+
+    /// Entries on a page.
+    fn limit(&self) -> Result<u32, Failure> {
+        let limit = self.number("limit")?.unwrap_or(u64::from(PAGE_DEFAULT));
+        u32::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX).contains(limit)).ok_or_else(|| {
+            Failure::denied("invalid_value", format!("limit: expected a whole number from 1 to {PAGE_MAX}"))
+        })
+    }
+
+    /// The client's key for this request, bound to a credential.
+    fn idempotency(&self, credential: &[u8]) -> Option<Idempotency> {
+        let key = self.idempotency_key.as_deref()?;
+        Some(Idempotency::new(credential, key, self.route, &self.body))
+    }
+
+    /// The same, for requests with an API token.
+    fn vendor_idempotency(&self) -> Option<Idempotency> {
+        self.authorized.credential().and_then(|credential| self.idempotency(credential))
+    }
+}

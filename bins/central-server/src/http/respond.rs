@@ -1,0 +1,65 @@
+//! Answers and problems as HTTP responses.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use licensing_wire::problem::Problem;
+
+use crate::service::{Answer, Failure};
+
+/// Headers of every response: nothing is cached, nothing is interpreted as anything else, nothing is framed.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+];
+
+fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// An answer.
+pub(super) fn answer(answer: Answer) -> Response<Body> {
+    response(answer.status, answer.content_type, answer.body)
+}
+
+/// A problem. A failure of ours shows nothing but the number of the incident, which was logged.
+pub(super) fn problem(failure: &Failure, incident: &str) -> Response<Body> {
+    let mut problem = match failure {
+        Failure::Refused(refusal) => Problem::from_code(refusal.code(), &refusal.to_string()),
+        Failure::Denied { code, message, .. } => Problem::from_code(code, message),
+        Failure::Fault(_) => Problem::from_code("internal", "the server failed"),
+    };
+    if problem.code == "internal" {
+        problem.incident = Some(incident.to_owned());
+    }
+    // Invariant: a problem has only strings and a number, which JSON can always hold.
+    let body = serde_json::to_vec(&problem).unwrap_or_default();
+    let mut response = response(problem.status, "application/problem+json", body);
+    let headers = response.headers_mut();
+    if let Failure::Denied { retry_after: Some(secs), .. } = failure {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(*secs));
+    }
+    match problem.status {
+        401 => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // What is left of such a request is not worth reading.
+        408 | 413 => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+    response
+}

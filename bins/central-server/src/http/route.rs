@@ -1,0 +1,310 @@
+//! The route table: every address of the server, what it needs, what it takes and gives. Router, admission,
+//! OpenAPI document and the authorisation test are all made from it.
+
+use licensing_core::token::Permission;
+
+use crate::http::handlers::{Handler, look, pages, transfer, vendor};
+
+/// A method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Looks.
+    Get,
+    /// Makes or moves.
+    Post,
+    /// Ends.
+    Delete,
+}
+
+impl Verb {
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Anybody,
+    /// A ticket, in the body.
+    TicketHolder,
+    /// A context, in the body; the container is its own credential.
+    Container,
+    /// An API token with this permission.
+    Vendor(Permission),
+}
+
+/// One address with one method.
+#[derive(Debug)]
+pub struct Route {
+    /// Name in logs, metrics and the OpenAPI document.
+    pub name: &'static str,
+    /// Method.
+    pub verb: Verb,
+    /// Path, with parameters in braces.
+    pub path: &'static str,
+    /// What it needs.
+    pub access: Access,
+    /// Whether requests per client are bounded.
+    pub limited: bool,
+    /// What it does, one sentence.
+    pub summary: &'static str,
+    /// Type of the body.
+    pub request: Option<&'static str>,
+    /// Type of the answer; `None` when it is not JSON.
+    pub response: Option<&'static str>,
+    /// Statuses of success.
+    pub success: &'static [u16],
+    /// Query parameters with what they mean.
+    pub query: &'static [(&'static str, &'static str)],
+    /// What runs.
+    pub(super) handler: Handler,
+}
+
+const BASE: Route = Route {
+    name: "",
+    verb: Verb::Get,
+    path: "",
+    access: Access::Anybody,
+    limited: false,
+    summary: "",
+    request: None,
+    response: None,
+    success: &[200],
+    query: &[],
+    handler: |call| Box::pin(pages::health(call)),
+};
+
+const PAGE: [(&str, &str); 2] =
+    [("after", "The `next` of the page before."), ("limit", "Entries on a page, 1 to 500; 100 when absent.")];
+
+/// Every route.
+pub static ROUTES: &[Route] = &[
+    Route {
+        name: "create_item",
+        verb: Verb::Post,
+        path: "/api/v1/items",
+        access: Access::Vendor(Permission::ItemWrite),
+        summary: "Creates an item; the same item again is answered with what is there.",
+        request: Some("ItemRequest"),
+        response: Some("ItemAnswer"),
+        success: &[201, 200],
+        handler: |call| Box::pin(vendor::create_item(call)),
+        ..BASE
+    },
+    Route {
+        name: "list_items",
+        path: "/api/v1/items",
+        access: Access::Vendor(Permission::ItemRead),
+        summary: "Lists items in order of their ids.",
+        response: Some("ItemList"),
+        query: &PAGE,
+        handler: |call| Box::pin(look::items(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_item",
+        path: "/api/v1/items/{id}",
+        access: Access::Vendor(Permission::ItemRead),
+        summary: "Shows an item.",
+        response: Some("ItemAnswer"),
+        handler: |call| Box::pin(look::item(call)),
+        ..BASE
+    },
+    Route {
+        name: "create_order",
+        verb: Verb::Post,
+        path: "/api/v1/orders",
+        access: Access::Vendor(Permission::OrderWrite),
+        summary: "Creates an order with its licenses and ticket; the same order again is answered with its ticket.",
+        request: Some("OrderRequest"),
+        response: Some("OrderAnswer"),
+        success: &[201, 200],
+        handler: |call| Box::pin(vendor::create_order(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_order",
+        path: "/api/v1/orders/{id}",
+        access: Access::Vendor(Permission::LicenseRead),
+        summary: "Shows an order with its licenses; its ticket only to roles that may see tickets, else as asterisks.",
+        response: Some("OrderAnswer"),
+        handler: |call| Box::pin(look::order(call)),
+        ..BASE
+    },
+    Route {
+        name: "show_ticket",
+        verb: Verb::Post,
+        path: "/api/v1/tickets/show",
+        access: Access::TicketHolder,
+        limited: true,
+        summary: "Shows what is on a ticket. The ticket is the credential and is never part of an address.",
+        request: Some("TicketRequest"),
+        response: Some("TicketAnswer"),
+        handler: |call| Box::pin(transfer::show_ticket(call)),
+        ..BASE
+    },
+    Route {
+        name: "activate",
+        verb: Verb::Post,
+        path: "/api/v1/activations",
+        access: Access::TicketHolder,
+        limited: true,
+        summary: "Activates licenses of a ticket: takes a context, gives the update for the container.",
+        request: Some("TransferRequest"),
+        response: Some("TransferAnswer"),
+        handler: |call| Box::pin(transfer::activate(call)),
+        ..BASE
+    },
+    Route {
+        name: "deactivate",
+        verb: Verb::Post,
+        path: "/api/v1/deactivations",
+        access: Access::TicketHolder,
+        limited: true,
+        summary: "Returns licenses of a ticket: takes a context, gives the update for the container.",
+        request: Some("TransferRequest"),
+        response: Some("TransferAnswer"),
+        handler: |call| Box::pin(transfer::deactivate(call)),
+        ..BASE
+    },
+    Route {
+        name: "receipt",
+        verb: Verb::Post,
+        path: "/api/v1/receipts",
+        access: Access::Container,
+        limited: true,
+        summary: "Takes a context as the receipt of an update.",
+        request: Some("ReceiptRequest"),
+        response: Some("ReceiptAnswer"),
+        handler: |call| Box::pin(transfer::receipt(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_receipt",
+        path: "/api/v1/receipts/{hash}",
+        access: Access::Vendor(Permission::HistoryRead),
+        summary: "Shows a kept receipt by the hash of its context (hexadecimal).",
+        response: Some("ReceiptFile"),
+        handler: |call| Box::pin(look::receipt(call)),
+        ..BASE
+    },
+    Route {
+        name: "template",
+        path: "/api/v1/templates/{firm_code}",
+        limited: true,
+        summary: "Gives the signed file a new act license starts from.",
+        response: Some("TemplateAnswer"),
+        handler: |call| Box::pin(transfer::template(call)),
+        ..BASE
+    },
+    Route {
+        name: "list_containers",
+        path: "/api/v1/containers",
+        access: Access::Vendor(Permission::ContainerRead),
+        summary: "Lists containers in order of their serials, without their firm items.",
+        response: Some("ContainerList"),
+        query: &PAGE,
+        handler: |call| Box::pin(look::containers(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_container",
+        path: "/api/v1/containers/{serial}",
+        access: Access::Vendor(Permission::ContainerRead),
+        summary: "Shows a container with its firm items.",
+        response: Some("ContainerAnswer"),
+        handler: |call| Box::pin(look::container(call)),
+        ..BASE
+    },
+    Route {
+        name: "history",
+        path: "/api/v1/history",
+        access: Access::Vendor(Permission::HistoryRead),
+        summary: "Lists events, oldest first.",
+        response: Some("History"),
+        query: &[
+            ("license", "Only about this license id."),
+            ("container", "Only about this container serial."),
+            ("order", "Only about the ticket of this order id."),
+            PAGE[0],
+            PAGE[1],
+        ],
+        handler: |call| Box::pin(look::history(call)),
+        ..BASE
+    },
+    Route {
+        name: "create_token",
+        verb: Verb::Post,
+        path: "/api/v1/tokens",
+        access: Access::Vendor(Permission::TokenWrite),
+        summary: "Makes an API token and tells its secret, this once.",
+        request: Some("TokenRequest"),
+        response: Some("TokenAnswer"),
+        success: &[201],
+        handler: |call| Box::pin(vendor::create_token(call)),
+        ..BASE
+    },
+    Route {
+        name: "list_tokens",
+        path: "/api/v1/tokens",
+        access: Access::Vendor(Permission::TokenWrite),
+        summary: "Lists API tokens, without their secrets.",
+        response: Some("TokenList"),
+        handler: |call| Box::pin(look::tokens(call)),
+        ..BASE
+    },
+    Route {
+        name: "revoke_token",
+        verb: Verb::Delete,
+        path: "/api/v1/tokens/{name}",
+        access: Access::Vendor(Permission::TokenWrite),
+        summary: "Revokes the valid API token of a name, at once and for good.",
+        response: Some("TokenSummary"),
+        handler: |call| Box::pin(vendor::revoke_token(call)),
+        ..BASE
+    },
+    Route {
+        name: "openapi",
+        path: "/api/v1/openapi.json",
+        summary: "This interface as an OpenAPI 3.1 document.",
+        response: Some("OpenApi"),
+        handler: |call| Box::pin(pages::openapi(call)),
+        ..BASE
+    },
+    Route {
+        name: "problem",
+        path: "/problems/{code}",
+        summary: "Explains a problem code, to people.",
+        handler: |call| Box::pin(pages::problem(call)),
+        ..BASE
+    },
+    Route {
+        name: "health",
+        path: "/healthz",
+        summary: "The process runs.",
+        handler: |call| Box::pin(pages::health(call)),
+        ..BASE
+    },
+    Route {
+        name: "ready",
+        path: "/readyz",
+        summary: "The database answers and can be written.",
+        handler: |call| Box::pin(pages::ready(call)),
+        ..BASE
+    },
+    Route {
+        name: "metrics",
+        path: "/metrics",
+        summary: "Counters in the Prometheus text format.",
+        handler: |call| Box::pin(pages::metrics(call)),
+        ..BASE
+    },
+];
