@@ -81,12 +81,7 @@ fn live_elsewhere(
     ticket: TicketId,
     here: ContainerSerial,
 ) -> Result<Vec<(LicenseId, ContainerSerial)>, StoreError> {
-    let sql = format!("{} WHERE ticket = ? AND state <> 'returned' AND container <> ?", query::ACTIVATION);
-    let activations: Vec<Activation> =
-        all(db, "activations", &sql, params![ticket.0, serial_number(here)], rows::activation)?;
-    let mut pairs: Vec<(LicenseId, ContainerSerial)> =
-        activations.iter().map(|activation| (activation.license, activation.container)).collect();
-    pairs.sort();
-    pairs.dedup();
-    Ok(pairs)
+    let sql = "SELECT DISTINCT license, container FROM activations
+        WHERE ticket = ? AND state <> 'returned' AND container <> ? ORDER BY license, container";
+    all(db, "activations", sql, params![ticket.0, serial_number(here)], rows::holder)
 }

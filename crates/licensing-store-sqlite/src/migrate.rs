@@ -40,7 +40,13 @@ pub enum OpenError {
 }
 
 const fn hint(found: usize, needed: usize) -> &'static str {
-    if found < needed { "; run `central-server migrate`" } else { "; a newer program has written it" }
+    if found == 0 {
+        "; it is empty: bring back a backup, or remove the file and run `central-server init`"
+    } else if found < needed {
+        "; run `central-server migrate`"
+    } else {
+        "; a newer program has written it"
+    }
 }
 
 /// Opens a connection with the settings everything relies on.
@@ -70,6 +76,15 @@ fn version_of(connection: &Connection) -> Result<usize, OpenError> {
 pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
     let found = version_of(connection)?;
     if found == SCHEMA_VERSION { Ok(()) } else { Err(OpenError::Schema { found, needed: SCHEMA_VERSION }) }
+}
+
+/// Brings an older schema up to date. A file without any schema is refused: it has lost its content, or never
+/// had one, and must not begin again as an empty server.
+pub(crate) fn upgrade(connection: &mut Connection) -> Result<usize, OpenError> {
+    match version_of(connection)? {
+        0 => Err(OpenError::Schema { found: 0, needed: SCHEMA_VERSION }),
+        _ => migrate(connection),
+    }
 }
 
 /// Applies the migrations that are missing, each in a transaction of its own.

@@ -1,9 +1,10 @@
 //! The texts of queries that are used in more than one place.
 
+// `LEFT JOIN`: a definition that is lost is damage, and must not make the license look absent.
 pub(crate) const LICENSE: &str =
     "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
     l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.created_at, l.version
-    FROM licenses l JOIN definitions d ON d.hash = l.definition";
+    FROM licenses l LEFT JOIN definitions d ON d.hash = l.definition";
 
 pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,
     expires, maintenance_until, usage_started, state, step, activated_at, returned_at, proof, created_at, version
@@ -24,7 +25,7 @@ pub(crate) const STEPS: &str =
 pub(crate) const TICKET: &str = "SELECT id, lookup, sealed, customer, together, created_at FROM tickets";
 
 pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
-    FROM items i JOIN definitions d ON d.hash = i.definition";
+    FROM items i LEFT JOIN definitions d ON d.hash = i.definition";
 
 pub(crate) const TOKEN: &str =
     "SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens";

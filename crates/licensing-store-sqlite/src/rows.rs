@@ -215,6 +215,11 @@ pub(crate) fn activation(row: &Reader<'_>) -> Result<Activation, StoreError> {
     })
 }
 
+/// Who holds something of a license.
+pub(crate) fn holder(row: &Reader<'_>) -> Result<(LicenseId, ContainerSerial), StoreError> {
+    Ok((LicenseId(row.bytes("license")?), row.serial("container")?))
+}
+
 pub(crate) fn container(row: &Reader<'_>) -> Result<ContainerRecord, StoreError> {
     let status =
         |word: String| STATUS_NAMES.iter().find(|(_, known)| *known == word).map(|(status, _)| *status);
@@ -233,6 +238,7 @@ pub(crate) fn container(row: &Reader<'_>) -> Result<ContainerRecord, StoreError>
 /// A firm record without its pending steps.
 pub(crate) fn firm(row: &Reader<'_>) -> Result<licensing_core::container::FirmRecord, StoreError> {
     let last_context = match row.maybe_bytes("last_hash")? {
+        None if row.get::<Option<i64>>("last_sequence")?.is_some() => return Err(row.damaged("last_hash")),
         None => None,
         Some(hash) => Some(LastContext {
             sequence: row.number("last_sequence")?,

@@ -78,7 +78,7 @@ impl SqliteStore {
         if !path.exists() {
             return Err(OpenError::Missing);
         }
-        migrate::migrate(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+        migrate::upgrade(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
     fn start(writer: Connection, path: &Path) -> Result<Self, OpenError> {
@@ -104,7 +104,8 @@ impl SqliteStore {
         let source = migrate::connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut target = Connection::open(out)?;
         let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
-        backup.run_to_completion(1_024, std::time::Duration::ZERO, None)?;
+        // All pages in one step, which is one snapshot: between steps every commit would start it all over.
+        backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)?;
         drop(backup);
         target.pragma_update(None, "journal_mode", "DELETE")?;
         Ok(())

@@ -5,6 +5,8 @@
 mod concurrency;
 mod contract;
 mod facts;
+mod records;
+mod snapshots;
 
 pub use concurrency::{one_winner_of_one_unit, sixty_four_writers_lose_nothing};
 pub use contract::{
@@ -13,7 +15,16 @@ pub use contract::{
     what_is_stored_is_read_back,
 };
 pub use facts::{
+    a_noted_context_stays, a_settled_transfer_is_stored, an_indivisible_line_loads_what_is_elsewhere,
     facts_hold_what_a_decision_needs, pending_steps_come_in_order, together_loads_what_is_elsewhere,
+};
+pub use records::{
+    activations_come_back_in_every_state, containers_and_events_come_back, containers_come_in_pages,
+    every_key_is_unique, every_versioned_record_keeps_its_version, lines_come_in_order,
+};
+pub use snapshots::{
+    a_conflict_takes_nothing_from_its_neighbours, equal_requests_at_once_are_answered_once,
+    facts_are_one_snapshot, following_the_events_misses_none,
 };
 
 use std::sync::Arc;
@@ -45,7 +56,12 @@ macro_rules! conformance_tests {
             a_change_set_is_all_or_nothing, a_request_is_answered_once, events_come_in_commit_order,
             pages_are_complete_and_in_order, tokens_are_kept, facts_hold_what_a_decision_needs,
             pending_steps_come_in_order, together_loads_what_is_elsewhere, sixty_four_writers_lose_nothing,
-            one_winner_of_one_unit);
+            one_winner_of_one_unit, activations_come_back_in_every_state, containers_and_events_come_back,
+            every_versioned_record_keeps_its_version, every_key_is_unique, containers_come_in_pages,
+            lines_come_in_order, equal_requests_at_once_are_answered_once,
+            a_conflict_takes_nothing_from_its_neighbours, following_the_events_misses_none,
+            facts_are_one_snapshot, an_indivisible_line_loads_what_is_elsewhere, a_settled_transfer_is_stored,
+            a_noted_context_stays);
     };
     (@each $make:expr; $($check:ident),+) => {
         $(#[test]
@@ -85,7 +101,7 @@ pub(crate) fn request(
     context: &[u8],
     ticket: Option<TicketId>,
     user: impl Fn(&mut Work, &Settled) -> Result<Option<Plan>, Decline>,
-) -> Result<(), Decline> {
+) -> Result<Option<Plan>, Decline> {
     let verified = VerifiedContext::verify(context, &[]).expect("an honest context");
     let query = FactsQuery {
         ticket,
@@ -100,7 +116,7 @@ pub(crate) fn request(
         let mut work = Work::new(facts, rules, actor(), NOW);
         let outcome = work.settle(&verified, context).and_then(|settled| user(&mut work, &settled));
         match block_on(store.commit(work.finish())) {
-            Ok(()) => return outcome.map(|_| ()),
+            Ok(()) => return outcome,
             Err(CommitError::Conflict) => {}
             Err(error) => unreachable!("{error}"),
         }

@@ -1,6 +1,7 @@
 //! What tests share: a central server in memory, golden files of every format, and the conformance suite every
 //! storage driver must pass. **For tests only**: its keys are known and its randomness is reproducible.
 
+pub mod clock;
 pub mod conformance;
 pub mod golden;
 pub mod server;

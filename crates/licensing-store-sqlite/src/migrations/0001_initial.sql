@@ -108,7 +108,7 @@ CREATE TABLE activations (
     created_at        INTEGER NOT NULL,
     version           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX activations_live_by_ticket ON activations (ticket) WHERE state <> 'returned';
+CREATE INDEX activations_live_by_ticket ON activations (ticket, container, firm_code) WHERE state <> 'returned';
 CREATE INDEX activations_by_license ON activations (license);
 CREATE INDEX activations_pending ON activations (container, firm_code) WHERE step IS NOT NULL;
 

@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::ids::ContainerKind;
 use licensing_core::refusal::Refusal;
-use licensing_core::work::Decline;
+use licensing_core::work::{Decline, Plan};
 use licensing_store::CommitError;
 
 use crate::conformance::{PROOFS, Subject, order, request};
@@ -53,7 +53,7 @@ pub fn one_winner_of_one_unit(store: Subject) {
         })
         .collect();
     let barrier = Barrier::new(contexts.len());
-    let outcomes: Vec<Result<(), Decline>> = thread::scope(|scope| {
+    let outcomes: Vec<Result<Option<Plan>, Decline>> = thread::scope(|scope| {
         let ask = |(seed, context): (usize, &Vec<u8>)| {
             let context = context.clone();
             let (store, barrier) = (&store, &barrier);
@@ -70,7 +70,7 @@ pub fn one_winner_of_one_unit(store: Subject) {
     });
     let winners = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     assert_eq!(winners, 1);
-    let told = |outcome: &&Result<(), Decline>| {
+    let told = |outcome: &&Result<Option<Plan>, Decline>| {
         matches!(outcome, Err(Decline::Refused(Refusal::NotAvailable { available: 0, .. })))
     };
     assert_eq!(outcomes.iter().filter(told).count(), WRITERS as usize - 1);

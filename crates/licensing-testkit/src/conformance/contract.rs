@@ -17,7 +17,7 @@ use licensing_store::{CommitError, Counts, EventQuery};
 use crate::conformance::{Subject, order, order_changes};
 use crate::server::{NOW, actor, definition, firm};
 
-fn item(id: &str) -> Item {
+pub(super) fn item(id: &str) -> Item {
     Item {
         definition: definition(id, LicenseTerms::default(), ItemPolicy::default()),
         created_at: NOW,
@@ -25,7 +25,7 @@ fn item(id: &str) -> Item {
     }
 }
 
-fn of(change: Change) -> ChangeSet {
+pub(super) fn of(change: Change) -> ChangeSet {
     ChangeSet { changes: vec![change], ..ChangeSet::default() }
 }
 
@@ -133,7 +133,7 @@ pub fn a_change_set_is_all_or_nothing(store: Subject) {
     assert_eq!(block_on(store.answered([1; 32])), Ok(None));
 }
 
-fn record(key: [u8; 32], response: &[u8]) -> RequestRecord {
+pub(super) fn record(key: [u8; 32], response: &[u8]) -> RequestRecord {
     RequestRecord { key, fingerprint: [2; 32], response: response.to_vec(), at: NOW }
 }
 

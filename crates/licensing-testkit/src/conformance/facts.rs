@@ -4,10 +4,13 @@ use futures_executor::block_on;
 use licensing_core::activation::ActivationState;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::device::DeviceState;
+use licensing_core::format::context::VerifiedContext;
 use licensing_core::ids::ContainerKind;
+use licensing_core::work::Plan;
 use licensing_store::FactsQuery;
 
-use crate::conformance::{PROOFS, Subject, order, request};
+use super::records::activation;
+use crate::conformance::{PROOFS, Subject, order, order_changes, request};
 use crate::server::{Server, firm};
 
 fn query(device: &DeviceState, ticket: Option<licensing_core::ids::TicketId>, sequence: u64) -> FactsQuery {
@@ -76,7 +79,13 @@ pub fn together_loads_what_is_elsewhere(store: Subject) {
         let (mut a, b) = (server.device(ContainerKind::Act), server.device(ContainerKind::Dongle));
         let context = server.context(&mut a);
         request(&store, &context, Some(ticket), |work, settled| {
-            work.activate(settled, &[(license, Some(1))], &PROOFS, &mut crate::TestEntropy::new(u64::from(number))).map(Some)
+            work.activate(
+                settled,
+                &[(license, Some(1))],
+                &PROOFS,
+                &mut crate::TestEntropy::new(u64::from(number)),
+            )
+            .map(Some)
         })
         .expect("an activation");
         let here = block_on(store.facts(query(&a, Some(ticket), 9))).expect("facts");
@@ -85,4 +94,80 @@ pub fn together_loads_what_is_elsewhere(store: Subject) {
         let expected = if together { vec![(license, a.serial)] } else { vec![] };
         assert_eq!(there.live_elsewhere, expected);
     }
+}
+
+/// A line that may not be split is enough to load where it is, each place once.
+pub fn an_indivisible_line_loads_what_is_elsewhere(store: Subject) {
+    let mut server = Server::new(5);
+    let (mut changes, ticket, license) = order_changes(1, 5, false);
+    if let Some(Change::InsertLicense(line)) = changes.changes.last_mut() {
+        line.item.policy.split = false;
+    }
+    block_on(store.commit(changes)).expect("an order");
+    let (a, b) = (server.device(ContainerKind::Act), server.device(ContainerKind::Dongle));
+    for number in 1..=3 {
+        let changes = vec![Change::PutActivation(activation(number, (ticket, license), a.serial))];
+        block_on(store.commit(ChangeSet { changes, ..ChangeSet::default() })).expect("an activation");
+    }
+    let elsewhere =
+        |device| block_on(store.facts(query(device, Some(ticket), 1))).expect("facts").live_elsewhere;
+    assert_eq!(elsewhere(&b), [(license, a.serial)]);
+    assert_eq!(elsewhere(&a), []);
+}
+
+/// From request to proof and back: what the real core decides about a real container is what is stored.
+pub fn a_settled_transfer_is_stored(store: Subject) {
+    let mut server = Server::new(6);
+    let (ticket, license) = order(&store, 1, 3, false);
+    let mut device = server.device(ContainerKind::Act);
+    let ledger = || {
+        let ledger = block_on(store.license(license)).expect("a read").expect("a license").ledger;
+        (ledger.available(), ledger.activating, ledger.active, ledger.returning)
+    };
+    let prove = |server: &mut Server, device: &mut DeviceState, plan: Option<Plan>| {
+        let plan = plan.expect("an update");
+        let update = plan.issue(&server.issuer, &mut server.entropy).expect("a sealed update");
+        *device = device.apply_update(&update).expect("an import").state;
+        let receipt = server.context(device);
+        request(&store, &receipt, None, |_, _| Ok(None)).expect("a settled receipt");
+        let verified = VerifiedContext::verify(&receipt, &[]).expect("an honest context");
+        let kept = block_on(store.receipt(verified.hash())).expect("a read").expect("a receipt");
+        assert_eq!((kept.bytes, kept.serial, kept.link), (receipt, device.serial, verified.body().link));
+        let facts = block_on(store.facts(query(device, None, verified.body().sequence))).expect("facts");
+        assert_eq!(facts.seen_under_sequence, Some(verified.hash()));
+        assert_eq!((facts.lines.len(), facts.activations.len()), (0, 0), "nothing is pending");
+        let firm = facts.firm.expect("a firm item");
+        assert_eq!((firm.pending, firm.confirmed), (vec![], verified.body().link));
+    };
+
+    let context = server.context(&mut device);
+    let plan = request(&store, &context, Some(ticket), |work, settled| {
+        work.activate(settled, &[(license, Some(2))], &PROOFS, &mut crate::TestEntropy::new(1)).map(Some)
+    });
+    assert_eq!(ledger(), (1, 2, 0, 0));
+    prove(&mut server, &mut device, plan.expect("an activation"));
+    assert_eq!(ledger(), (1, 0, 2, 0));
+    let live = block_on(store.live_activations(ticket, 9)).expect("activations");
+    assert!(matches!(live[..], [ref a] if matches!(a.state, ActivationState::Active { .. })));
+
+    let context = server.context(&mut device);
+    let plan = request(&store, &context, Some(ticket), |work, settled| {
+        work.give_back(settled, &[(license, Some(2))], &mut crate::TestEntropy::new(2)).map(Some)
+    });
+    assert_eq!(ledger(), (1, 0, 0, 2));
+    prove(&mut server, &mut device, plan.expect("a return"));
+    assert_eq!(ledger(), (3, 0, 0, 0));
+    assert_eq!(block_on(store.live_activations(ticket, 9)), Ok(vec![]));
+}
+
+/// The context seen first under a sequence number stays; another one is no conflict and changes nothing.
+pub fn a_noted_context_stays(store: Subject) {
+    let device = Server::new(7).device(ContainerKind::Act);
+    for hash in [[1; 32], [2; 32]] {
+        let note = Change::NoteContext { serial: device.serial, firm_code: firm(), sequence: 4, hash };
+        block_on(store.commit(ChangeSet { changes: vec![note], ..ChangeSet::default() })).expect("a note");
+    }
+    let seen =
+        |sequence| block_on(store.facts(query(&device, None, sequence))).expect("facts").seen_under_sequence;
+    assert_eq!((seen(3), seen(4), seen(5)), (None, Some([1; 32]), None));
 }
