@@ -21,8 +21,8 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["demo"] => demo::run(false),
         ["demo", "--keep"] => demo::run(true),
-        ["test"] => test::run(false),
-        ["test", "--long"] => test::run(true),
+        ["test"] => test::run_all(false),
+        ["test", "--long"] => test::run_all(true),
         ["fixtures"] => fixtures::run(),
         ["tidy"] => tidy::run(),
         _ => {

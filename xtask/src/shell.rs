@@ -31,7 +31,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// Runs a command and gives what it printed on standard output.
 pub(crate) fn capture(command: &mut Command) -> Result<String> {
     let shown = format!("{command:?}").replace('"', "");
-    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {shown}"))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start {shown}"))?;
     if !output.status.success() {
         bail!("{shown}: {}", output.status);
     }
@@ -42,6 +43,7 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
 pub(crate) fn bin(name: &str) -> Result<PathBuf> {
     let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata without a target directory")?;
+    let target =
+        metadata["target_directory"].as_str().context("cargo metadata without a target directory")?;
     Ok(Path::new(target).join("debug").join(name))
 }

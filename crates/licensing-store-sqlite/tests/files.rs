@@ -125,6 +125,7 @@ fn what_was_acknowledged_survives_a_kill() {
                 }
             }
         }
+        assert!(acknowledged >= round * 20, "round {round}: the child did not commit");
         child.kill().unwrap();
         child.wait().unwrap();
         let store = SqliteStore::open(&path).unwrap();
