@@ -30,7 +30,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "measures time")]
 fn rate(store: &SqliteStore, writers: u64) -> f64 {
     let committed = AtomicU64::new(0);
     let start = std::time::Instant::now();

@@ -142,6 +142,11 @@ impl SqliteStore {
             let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
             let what = "the ledger differs from the activations";
             findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
+            let sql =
+                "SELECT carried FROM licenses WHERE carried IS NOT NULL AND NOT json_valid(carried) LIMIT 1";
+            if one(db, "licenses", sql, [], |row| row.get::<String>("carried"))?.is_some() {
+                return Err(StoreError::Inconsistent { table: "licenses", column: "carried" });
+            }
             let sum = "l.fresh + l.activating + l.active + l.being_returned + l.withdrawn + COALESCE((SELECT
                 SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
             let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");

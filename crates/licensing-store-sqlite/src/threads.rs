@@ -24,6 +24,7 @@ type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(crate) struct Threads {
     writer: Option<SyncSender<(ChangeSet, Answer)>>,
     readers: Option<Sender<ReadJob>>,
+    /// The writer's comes first.
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -74,11 +75,17 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // Closing the channels lets the threads finish what is queued and end.
-        self.writer = None;
+        // Closing the channels lets the threads finish what is queued and end. The writer ends last and alone:
+        // only the last connection to be closed moves the log into the file, so that after a graceful end the
+        // file is complete by itself.
         self.readers = None;
+        let writer = self.handles.drain(..1).next();
         for handle in self.handles.drain(..) {
             let _ = handle.join();
+        }
+        self.writer = None;
+        if let Some(writer) = writer {
+            let _ = writer.join();
         }
     }
 }
@@ -138,4 +145,58 @@ fn write_group(
     }
     transaction.commit()?;
     Ok(outcomes)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use licensing_core::changeset::Change;
+    use licensing_core::item::{Item, ItemPolicy};
+    use licensing_core::terms::LicenseTerms;
+    use licensing_store::Store;
+    use licensing_testkit::server::{NOW, definition};
+    use rusqlite::OpenFlags;
+
+    use super::*;
+    use crate::SqliteStore;
+    use crate::migrate;
+
+    fn insert(id: String) -> ChangeSet {
+        let definition = definition(&id, LicenseTerms::default(), ItemPolicy::default());
+        let changes = vec![Change::PutItem(Item { definition, created_at: NOW, version: 0 })];
+        ChangeSet { changes, ..ChangeSet::default() }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("central.db");
+        drop(SqliteStore::create(&path).unwrap());
+        let writer = migrate::connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let pages: i64 = writer.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let _: i64 = writer
+            .query_row(&format!("PRAGMA max_page_count = {}", pages + 20), [], |row| row.get(0))
+            .unwrap();
+        let threads = Threads::start(writer, vec![]).unwrap();
+        let (mut stored, mut full) = (Vec::new(), 0);
+        for round in 0..10 {
+            // All are queued before any is awaited, so that they share transactions.
+            let ids: Vec<String> = (0..40).map(|number| format!("I-{round:02}-{number:02}")).collect();
+            let waiting: Vec<_> = ids.iter().map(|id| threads.commit(insert(id.clone()))).collect();
+            for (id, waiting) in ids.into_iter().zip(waiting) {
+                match block_on(waiting) {
+                    Ok(()) => stored.push(id),
+                    Err(CommitError::Store(StoreError::Unavailable(_))) => full += 1,
+                    Err(other) => unreachable!("{other}"),
+                }
+            }
+        }
+        assert!(!stored.is_empty() && full > 0, "{} stored, {full} refused", stored.len());
+        drop(threads);
+        let store = SqliteStore::open(&path).unwrap();
+        let found = block_on(store.list_items(None, 1_000)).unwrap();
+        let found: Vec<&str> = found.iter().map(|item| item.definition.id.as_str()).collect();
+        assert_eq!(found, stored);
+        assert_eq!(block_on(store.commit(insert("after".to_owned()))), Ok(()));
+    }
 }

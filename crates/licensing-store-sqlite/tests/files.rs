@@ -1,6 +1,7 @@
 //! The database as a file: opened again, damaged, of another version, backed up, killed.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -44,6 +45,21 @@ fn everything_is_there_after_opening_again() {
 }
 
 #[test]
+fn after_a_graceful_end_the_file_is_complete_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let path = folder.path().join(format!("{round}.db"));
+        let store = SqliteStore::create(&path).unwrap();
+        put(&store, "A");
+        drop(store);
+        let copy = folder.path().join(format!("{round}-copy.db"));
+        std::fs::copy(&path, &copy).unwrap();
+        assert!(!path.with_extension("db-wal").exists());
+        assert_eq!(count(&SqliteStore::open(&copy).unwrap()), 1);
+    }
+}
+
+#[test]
 fn a_newer_or_damaged_database_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("central.db");
@@ -81,25 +97,32 @@ fn a_backup_taken_while_writing_is_a_complete_database() {
     assert_eq!(block_on(restored.integrity()), Ok(true));
 }
 
-/// Runs in a child process: commits for ever and says each number once it was acknowledged.
+/// Runs in a child process: many writers commit for ever, and say each id once it was acknowledged.
 #[test]
 fn child_that_commits_until_it_is_killed() {
-    let Some(path) = option_env_path() else { return };
+    let Some(path) = place_of_the_child() else { return };
     let store = SqliteStore::open(&path).unwrap();
-    let start = count(&store);
-    for number in start.. {
-        put(&store, &format!("{number:08}"));
-        println!("acknowledged {number}");
-    }
+    let round = count(&store);
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0.. {
+                    let id = format!("{round:08}-{writer}-{number:08}");
+                    put(store, &id);
+                    println!("acknowledged {id}.");
+                }
+            });
+        }
+    });
 }
 
-/// Handed over in a file, because only main modules read the environment.
-fn option_env_path() -> Option<std::path::PathBuf> {
+/// Told by the arguments, because only main modules read the environment: the parent runs exactly this test, in
+/// the folder of the database.
+fn place_of_the_child() -> Option<std::path::PathBuf> {
     let arguments: Vec<String> = std::env::args().collect();
-    let exact = arguments.iter().any(|argument| argument == "child_that_commits_until_it_is_killed");
-    let nocapture = arguments.iter().any(|argument| argument == "--nocapture");
-    // The parent runs exactly this test, in the folder of the database.
-    (exact && nocapture).then(|| std::path::PathBuf::from("killed.db"))
+    let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+    (has("child_that_commits_until_it_is_killed") && has("--nocapture")).then(|| "killed.db".into())
 }
 
 #[test]
@@ -107,7 +130,8 @@ fn what_was_acknowledged_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("killed.db");
     drop(SqliteStore::create(&path).unwrap());
-    for round in 1..=10usize {
+    let mut acknowledged = Vec::new();
+    for round in 1..=10 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child_that_commits_until_it_is_killed", "--exact", "--nocapture"])
             .current_dir(folder.path())
@@ -116,20 +140,20 @@ fn what_was_acknowledged_survives_a_kill() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut acknowledged = 0;
-        for line in lines.map_while(Result::ok) {
-            if let Some((_, number)) = line.rsplit_once("acknowledged ") {
-                acknowledged = number.parse::<usize>().unwrap() + 1;
-                if acknowledged >= round * 20 {
-                    break;
-                }
-            }
-        }
-        assert!(acknowledged >= round * 20, "round {round}: the child did not commit");
+        // The end of the line shows that it was said completely.
+        let id = |line: String| Some(line.rsplit_once("acknowledged ")?.1.strip_suffix('.')?.to_owned());
+        let mut ids = lines.map_while(Result::ok).filter_map(id);
+        acknowledged.extend(ids.by_ref().take(50));
         child.kill().unwrap();
+        // What it still said before it died counts as well.
+        acknowledged.extend(ids);
         child.wait().unwrap();
+        assert!(acknowledged.len() >= round * 50, "round {round}: the child did not commit");
         let store = SqliteStore::open(&path).unwrap();
-        assert!(count(&store) >= acknowledged, "round {round}: acknowledged commits are missing");
+        let stored = block_on(store.list_items(None, 1_000_000)).unwrap();
+        let stored: BTreeSet<&str> = stored.iter().map(|item| item.definition.id.as_str()).collect();
+        let lost = acknowledged.iter().find(|id| !stored.contains(id.as_str()));
+        assert_eq!(lost, None, "round {round}: an acknowledged commit is missing");
         assert_eq!(block_on(store.integrity()), Ok(true));
     }
 }

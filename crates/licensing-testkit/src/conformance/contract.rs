@@ -191,6 +191,7 @@ pub fn pages_are_complete_and_in_order(store: Subject) {
     let mut after = None;
     loop {
         let page = block_on(store.list_items(after, 10)).expect("a page");
+        assert!(page.len() <= 10 && seen.len() <= 25);
         let Some(last) = page.last() else { break };
         after = Some(last.definition.id.clone());
         seen.extend(page.into_iter().map(|item| item.definition.id));

@@ -99,6 +99,7 @@ pub fn following_the_events_misses_none(store: Subject) {
                 }
                 continue;
             };
+            assert!(last.sequence > after);
             after = last.sequence;
             seen.extend(page.into_iter().map(|stored| stored.event.detail));
         }
