@@ -1,0 +1,143 @@
+//! The golden files: still made the same, still read, and refused when a single bit or byte differs.
+
+use std::path::{Path, PathBuf};
+
+use container_sim::act::{ActHost, ActLicense};
+use container_sim::binding::KdfCost;
+use container_sim::dongle::{Card, Dongle};
+use container_sim::storage::{PowerStorage, Storage};
+use container_sim::traits::HostTraits;
+use container_sim::{Container, act, dongle};
+use licensing_core::access::AccessRequest;
+use licensing_core::crypto::sign::PublicKey;
+use licensing_core::error::VerifyError;
+use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
+use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::template::VerifiedTemplate;
+use licensing_core::format::update::VerifiedUpdate;
+use licensing_core::ids::{ContainerKind, ContainerSerial};
+use licensing_core::trust::emulator_maker;
+use licensing_testkit::TestEntropy;
+use licensing_testkit::golden::{host, version_1};
+use licensing_testkit::server::{NOW, Server, firm, product};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
+}
+
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(folder().join(path)).expect("a committed fixture")
+}
+
+/// The committed files of a kind, with the serial in the name.
+fn container_file(extension: &str) -> (ContainerSerial, Vec<u8>) {
+    let names = std::fs::read_dir(folder().join("v1")).expect("fixtures").flatten();
+    let path = names.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == extension));
+    let path = path.expect("a committed fixture");
+    let serial = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+    (serial.expect("a serial"), std::fs::read(path).expect("a committed fixture"))
+}
+
+#[test]
+fn the_files_are_still_made_byte_for_byte() {
+    for file in version_1() {
+        assert_eq!(read(&file.path), file.bytes, "{}: a shipped format has changed", file.path);
+    }
+}
+
+type Verify = fn(&[u8]) -> Result<(), VerifyError>;
+
+fn root() -> PublicKey {
+    let issuer = Server::new(1).issuer;
+    let certificate = issuer.certificates.first().expect("a firm certificate");
+    FirmCertificate::verify(certificate, None).expect("a chain").1
+}
+
+fn firm_key() -> PublicKey {
+    FirmCertificate::verify(&read("v1/firm.certificate"), None).expect("a certificate").0.firm_key
+}
+
+const SIGNED: [(&str, Verify); 9] = [
+    ("v1/template.WibuCmLIF", |b| VerifiedTemplate::verify(b, Some(&root())).map(drop)),
+    ("v1/firm.certificate", |b| FirmCertificate::verify(b, Some(&root())).map(drop)),
+    ("v1/issuing.certificate", |b| IssuingCertificate::verify(b, &firm_key()).map(drop)),
+    ("v1/act.context.WibuCmRaC", |b| VerifiedContext::verify(b, &[]).map(drop)),
+    ("v1/act.receipt.WibuCmRaC", |b| VerifiedContext::verify(b, &[]).map(drop)),
+    ("v1/act.update.WibuCmRaU", |b| VerifiedUpdate::verify(b, |_| Some(root())).map(drop)),
+    ("v1/dongle.context.WibuCmRaC", |b| {
+        VerifiedContext::verify(b, &[emulator_maker().public_key()]).map(drop)
+    }),
+    ("v1/dongle.receipt.WibuCmRaC", |b| {
+        VerifiedContext::verify(b, &[emulator_maker().public_key()]).map(drop)
+    }),
+    ("v1/dongle.update.WibuCmRaU", |b| VerifiedUpdate::verify(b, |_| Some(root())).map(drop)),
+];
+
+#[test]
+fn every_bit_flip_truncation_and_extension_is_refused() {
+    let mut verifications = 0;
+    for (path, verify) in SIGNED {
+        let good = read(path);
+        assert_eq!(verify(&good), Ok(()), "{path}");
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(verify(&bad).is_err(), "{path}: bit {bit}");
+            verifications += 1;
+        }
+        for len in 0..good.len() {
+            assert!(verify(&good[..len]).is_err(), "{path}: length {len}");
+        }
+        let mut longer = good.clone();
+        longer.push(0);
+        assert!(verify(&longer).is_err(), "{path}: extended");
+    }
+    println!("{verifications} bit flips refused");
+}
+
+#[test]
+fn one_file_is_never_taken_for_another() {
+    for (path, _) in SIGNED {
+        let bytes = read(path);
+        let accepted = SIGNED.iter().filter(|(_, verify)| verify(&bytes).is_ok()).count();
+        let alike = SIGNED.iter().filter(|(_, verify)| verify(&read(path)).is_ok()).count();
+        assert_eq!(accepted, alike);
+        assert!((1..=4).contains(&accepted), "{path} is accepted by {accepted} verifiers");
+    }
+}
+
+#[test]
+fn the_act_license_still_opens_and_takes_its_update() {
+    let (serial, bytes) = container_file("act");
+    let mut files = PowerStorage::default();
+    files.write_at(&act::file_name(serial), 0, &bytes).expect("a write");
+    let host = ActHost {
+        storage: Box::new(files.clone()),
+        anchors: vec![Box::new(files.neighbour())],
+        traits: host().collect(),
+        simulated: true,
+        cost: KdfCost::FOR_TESTS,
+    };
+    let mut entropy = TestEntropy::new(99);
+    let mut license = ActLicense::open(host, serial, &mut entropy).expect("it opens");
+    let report = license.import_update(&read("v1/act.update.WibuCmRaU"), &mut entropy).expect("it takes it");
+    assert_eq!((report.applied, report.counter), (1, 1));
+    let usable = license.check(firm(), &AccessRequest::product(product()), NOW).expect("usable");
+    assert_eq!(usable.units_left, Some(200));
+    assert!(license.is_test());
+    let other = license.import_update(&read("v1/dongle.update.WibuCmRaU"), &mut entropy);
+    assert_eq!(other.expect_err("another container's").code(), "update_other_container");
+}
+
+#[test]
+fn the_dongle_still_opens() {
+    let (serial, bytes) = container_file("dongle");
+    assert_eq!(serial.kind(), ContainerKind::Dongle);
+    let mut files = PowerStorage::default();
+    files.write_at(&dongle::file_name(serial), 0, &bytes).expect("a write");
+    let card = Card::insert(Box::new(files), Box::new(TestEntropy::new(98)), serial).expect("it opens");
+    let mut dongle = Dongle::connect(card).expect("it answers");
+    assert!(dongle.check(firm(), &AccessRequest::product(product()), NOW).is_ok());
+    let again = dongle.import_update(&read("v1/dongle.update.WibuCmRaU"), &mut TestEntropy::new(97));
+    assert_eq!(again.expect("idempotent").already_applied, 1);
+}
