@@ -9,6 +9,9 @@
 //! * **Versions.** A change carrying version `v > 0` updates the row only if the stored row has version `v`, and
 //!   stores `v + 1`; version 0 inserts with version 1 and conflicts with an existing row. Any mismatch gives
 //!   [`CommitError::Conflict`] and stores nothing.
+//! * **Keys.** A key that is taken (an id, a ticket's code, a step) and a row that is referred to and does not exist
+//!   are conflicts as well. Loading again does not cure these, so whoever decides again on a conflict does it a
+//!   bounded number of times.
 //! * **Idempotency.** A change set whose request key is stored already gives [`CommitError::Duplicate`] and
 //!   stores nothing. The request record is stored in the same transaction as the changes.
 //! * **Events** get a sequence number that grows in commit order.
