@@ -4,6 +4,8 @@ mod care;
 mod init;
 mod serve;
 
+pub use serve::service;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -124,9 +124,27 @@ pub fn sentence(message: &str) -> String {
     out
 }
 
+/// The table in Markdown, as it stands in `docs/api.md`.
+#[must_use]
+pub fn table_in_markdown() -> String {
+    let mut out = String::from("| code | HTTP | exit | rule | what to do |\n|---|---|---|---|---|\n");
+    for Entry { code, status, exit, rule, remedy } in TABLE {
+        out.push_str(&format!("| `{code}` | {status} | {exit} | {rule} | {remedy} |\n"));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Run with `cargo test -p licensing-wire -- --nocapture the_page` to see the table that belongs there.
+    #[test]
+    fn the_page_of_the_interface_shows_this_table() {
+        let page = include_str!("../../../docs/api.md");
+        let table = table_in_markdown();
+        assert!(page.contains(&table), "docs/api.md must contain this table:\n{table}");
+    }
 
     #[test]
     fn messages_become_sentences() {

@@ -62,7 +62,11 @@ fn log(config: &Config) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
 }
 
-fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> {
+/// The services over an initialised data folder; issuing keys that end soon are replaced.
+///
+/// # Errors
+/// Keys or database are missing, damaged, or of another version.
+pub fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> {
     let now = SystemClock.now();
     let mut ring = keys::load(&data.keys())?;
     let (before, days) = (config.issuing.rotate_before_days, config.issuing.certificate_days);
