@@ -1,5 +1,4 @@
 //! Every command of the main job on the real programs: fields, exit codes, the round trip by file.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "support/story.rs"]
 mod story;

@@ -28,7 +28,10 @@ fn the_page_shows_every_transition() {
         let (removed, proven) = (state.returning(STEP), state.proven(NOW, PROOF, NOW));
         table.push_str(&format!("| {} | {} | {} |\n", state.name(), cell(&removed), cell(&proven)));
     }
-    assert!(include_str!("../../../docs/lifecycle.md").contains(&table), "docs/lifecycle.md must contain\n{table}");
+    assert!(
+        include_str!("../../../docs/lifecycle.md").contains(&table),
+        "docs/lifecycle.md must contain\n{table}"
+    );
 }
 
 #[test]
