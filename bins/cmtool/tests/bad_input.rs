@@ -1,6 +1,5 @@
 //! Wrong, repeated, forged and foreign input on the real programs: a stable code, an exit code, a remedy, and
 //! nothing changed.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "support/story.rs"]
 mod story;
@@ -153,7 +152,7 @@ fn files_of_others_damaged_forged_repeated_and_out_of_order() {
 
     let good = std::fs::read(&second).unwrap();
     let mangled = file("mangled");
-    let mut mangle = |bytes: &[u8], exit: i32, code: &str| {
+    let mangle = |bytes: &[u8], exit: i32, code: &str| {
         std::fs::write(&mangled, bytes).unwrap();
         for words in [vec!["inspect", &mangled], vec!["transfer", "receipt", &mangled]] {
             let done = user.run(&words);
