@@ -79,7 +79,7 @@ impl Computer<'_> {
 
     /// Runs a command as shown to the user.
     fn show(&self, words: &[&str]) -> Result<()> {
-        println!("\n$ cmtool {}", words.join(" "));
+        println!("\n$ cmtool {}", typed(words));
         shell::run(&mut self.command(words))
     }
 
@@ -91,12 +91,18 @@ impl Computer<'_> {
     }
 
     fn create(&self, words: &[&str]) -> Result<String> {
-        println!("\n$ cmtool {}", words.join(" "));
+        println!("\n$ cmtool {}", typed(words));
         let answer = self.ask(words)?;
         let serial = answer["serial"].as_str().context("no serial")?.to_owned();
         println!("{serial}");
         Ok(serial)
     }
+}
+
+/// A command as it would be typed.
+fn typed(words: &[&str]) -> String {
+    let quoted = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn title(text: &str) {

@@ -20,6 +20,10 @@ pub fn from_base64(text: &str, limit: usize) -> Result<Vec<u8>, FormatError> {
         return Err(FormatError::TooLarge { limit });
     }
     let bytes = BASE64.decode(text.as_bytes()).map_err(|_| FormatError::Invalid("base64"))?;
+    if to_base64(&bytes) != text {
+        // The decoder also reads several padded texts one after the other: another spelling of the same bytes.
+        return Err(FormatError::Invalid("base64"));
+    }
     if bytes.len() > limit {
         return Err(FormatError::TooLarge { limit });
     }

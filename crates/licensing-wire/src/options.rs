@@ -46,14 +46,14 @@ pub fn print_begin(at: Timestamp) -> String {
     if at.secs().is_multiple_of(DAY_SECS) { time::print_day(at) } else { time::print(at) }
 }
 
-/// Reads a fixed end: a day means that it is still usable on that day.
+/// Reads a fixed end: a day means its last second, so that it is still usable on that day and is shown with it.
 ///
 /// # Errors
 /// Neither a day nor a time.
 pub fn parse_fixed_end(option: &'static str, text: &str) -> Result<Timestamp, InvalidTerms> {
     let text = text.trim();
     time::parse_day(text)
-        .map(|day| day.plus_days(1))
+        .map(|day| day.plus_secs(DAY_SECS - 1))
         .or_else(|| time::parse(text))
         .ok_or(InvalidTerms { option, rule: DATE_RULE })
 }
@@ -61,11 +61,7 @@ pub fn parse_fixed_end(option: &'static str, text: &str) -> Result<Timestamp, In
 /// Prints a fixed end, as a day where it is the end of one.
 #[must_use]
 pub fn print_fixed_end(at: Timestamp) -> String {
-    if at.secs() > 0 && at.secs().is_multiple_of(DAY_SECS) {
-        time::print_day(Timestamp::from_secs(at.secs() - DAY_SECS))
-    } else {
-        time::print(at)
-    }
+    if at.secs() % DAY_SECS == DAY_SECS - 1 { time::print_day(at) } else { time::print(at) }
 }
 
 /// Reads an end: fixed, or `+30d` from the first activation.

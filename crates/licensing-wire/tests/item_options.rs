@@ -126,7 +126,7 @@ proptest! {
 #[test]
 fn a_day_as_an_end_includes_the_day() {
     let end = parse_fixed_end("expiration", "2030-01-31").unwrap();
-    assert_eq!(end, parse_fixed_end("expiration", "2030-02-01T00:00:00Z").unwrap());
+    assert_eq!(end, parse_fixed_end("expiration", "2030-01-31T23:59:59Z").unwrap());
 }
 
 #[test]
