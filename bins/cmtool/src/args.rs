@@ -59,6 +59,37 @@ pub(crate) enum Command {
     Activate(TransferArguments),
     /// Return licenses of a ticket from a container, online
     Deactivate(TransferArguments),
+    /// Activate licenses again that are in other containers and cannot be returned, online
+    Reactivate(ReactivationArguments),
+    /// Restore everything of an act license into a new one on the same computer, online
+    Restore {
+        /// Serial of the act license that is lost
+        #[arg(long)]
+        old: ContainerSerial,
+        /// Serial of the new act license
+        #[arg(long)]
+        container: ContainerSerial,
+    },
+    /// Take what the vendor has for a container: assigned, withdrawn and replaced licenses, online
+    AutoUpdate {
+        /// Serial of the container
+        #[arg(long)]
+        container: ContainerSerial,
+    },
+    /// Cancel what is unfinished of a ticket in a container, online
+    Cancel(CancelArguments),
+    /// Approvals: what users asked for and the vendor decides
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
+    /// The blacklist: containers that are not to be used
+    #[command(subcommand)]
+    Blacklist(BlacklistCommand),
+    /// Receipts: contexts kept as proof by the server
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Reconciliation of a server whose database was restored
+    #[command(subcommand)]
+    Reconciliation(ReconciliationCommand),
     /// Context files (*.WibuCmRaC): the request and the receipt of a transfer by file
     #[command(subcommand)]
     Context(ContextCommand),
@@ -170,6 +201,33 @@ pub(crate) struct ItemArguments {
     /// A module licensed with the product: PRODUCT-CODE=NAME (repeatable)
     #[arg(long = "module", value_name = "CODE=NAME")]
     pub(crate) modules: Vec<String>,
+    /// The item a license of which must be in the same container
+    #[arg(long, value_name = "ITEM")]
+    pub(crate) requires: Option<String>,
+    /// Makes it an update item, which changes licenses of this item
+    #[arg(long, value_name = "ITEM", help_heading = "Update items")]
+    pub(crate) updates: Option<String>,
+    /// Which of them: container (any in the container, the same ticket first) or ticket
+    #[arg(long, value_name = "SCOPE", help_heading = "Update items")]
+    pub(crate) update_scope: Option<String>,
+    /// Units added
+    #[arg(long, value_name = "N", help_heading = "Update items")]
+    pub(crate) add_units: Option<u32>,
+    /// Concurrent uses added
+    #[arg(long, value_name = "N", help_heading = "Update items")]
+    pub(crate) add_quantity: Option<u32>,
+    /// New end of use: 365d from the present one, or 2030-01-31
+    #[arg(long, value_name = "END", help_heading = "Update items")]
+    pub(crate) extend: Option<String>,
+    /// Feature bits to have, and no others: 0x7
+    #[arg(long, value_name = "BITS", help_heading = "Update items")]
+    pub(crate) set_feature_map: Option<String>,
+    /// Feature bits to have too: 0x4
+    #[arg(long, value_name = "BITS", help_heading = "Update items", conflicts_with = "set_feature_map")]
+    pub(crate) add_features: Option<String>,
+    /// New end of maintenance: 365d from the present one, or 2030-01-31
+    #[arg(long, value_name = "END", help_heading = "Update items")]
+    pub(crate) renew_maintenance: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -188,8 +246,8 @@ pub(crate) enum OrderCommand {
         /// Item and quantity, ID=QTY (repeatable)
         #[arg(long = "item", value_name = "ID=QTY", required = true)]
         items: Vec<String>,
-        /// Which ticket the licenses go on
-        #[arg(long, default_value = "new", value_parser = ["new"])]
+        /// Where the licenses go: new, order:ORDER-ID (the ticket of an earlier order), or container:SERIAL
+        #[arg(long, default_value = "new", value_name = "CHOICE")]
         ticket: String,
         /// All licenses must stay in one container
         #[arg(long)]
@@ -212,10 +270,13 @@ pub(crate) enum TicketCommand {
         /// File with the ticket (arguments are visible to other users of a computer)
         #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
         ticket_file: Option<PathBuf>,
+        /// Also licenses there is nothing more to do with: consumed updates, withdrawn and replaced ones
+        #[arg(long)]
+        all: bool,
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TicketArgument {
     /// The ticket; - reads it from standard input
     #[arg(long, required_unless_present = "ticket_file")]
@@ -249,6 +310,38 @@ pub(crate) enum ContainerCommand {
     Import {
         /// The file
         file: PathBuf,
+    },
+    /// Show what has happened to a container, on the server
+    History {
+        /// Serial
+        serial: ContainerSerial,
+        /// Print comma-separated values
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// Show a container as the server knows it
+    Status {
+        /// Serial
+        serial: ContainerSerial,
+    },
+    /// Serve a container again in which manipulation was detected (vendor)
+    Clear {
+        /// Serial
+        serial: ContainerSerial,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Make the update for a container from what it has proven, without a context (vendor)
+    Push {
+        /// Serial
+        serial: ContainerSerial,
+        /// Firm code
+        #[arg(long)]
+        firm_code: FirmCode,
+        /// Where to, *.WibuCmRaU
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Show how well this computer still matches the one an act license is bound to
     Binding {
@@ -285,6 +378,24 @@ pub(crate) struct TransferArguments {
     pub(crate) container: ContainerSerial,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReactivationArguments {
+    #[command(flatten)]
+    pub(crate) transfer: TransferArguments,
+    /// Accept that the containers which hold the licenses now are blacklisted, with everything in them
+    #[arg(long)]
+    pub(crate) accept_conditions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArguments {
+    #[command(flatten)]
+    pub(crate) ticket: TicketArgument,
+    /// Serial of the container
+    #[arg(long)]
+    pub(crate) container: ContainerSerial,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
     /// Make a context file
@@ -305,14 +416,36 @@ pub(crate) enum ContextCommand {
 pub(crate) enum TransferCommand {
     /// Send a context to the server and write the update it answers with
     Request {
-        #[command(flatten)]
-        ticket: TicketArgument,
+        /// The ticket; - reads it from standard input
+        #[arg(long)]
+        ticket: Option<String>,
+        /// File with the ticket (arguments are visible to other users of a computer)
+        #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
+        ticket_file: Option<PathBuf>,
         /// Activate this license, or a part of it (repeatable); everything available when nothing is named
         #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection, conflicts_with = "deactivate")]
         activate: Vec<Selection>,
         /// Return this license, or a part of it (repeatable)
         #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection)]
         deactivate: Vec<Selection>,
+        /// Activate this license again, which is in another container (repeatable; needs --accept-conditions)
+        #[arg(long, value_name = "ID", conflicts_with_all = ["activate", "deactivate"])]
+        reactivate: Vec<LicenseId>,
+        /// Accept that the containers which hold the licenses now are blacklisted, with everything in them
+        #[arg(long, requires = "reactivate")]
+        accept_conditions: bool,
+        /// Cancel what is unfinished of the ticket in the container
+        #[arg(long, conflicts_with_all = ["activate", "deactivate", "reactivate"])]
+        cancel: bool,
+        /// Restore everything of this act license (needs no ticket)
+        #[arg(long, value_name = "SERIAL", conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "ticket", "ticket_file"])]
+        restore: Option<ContainerSerial>,
+        /// Take what the vendor has for the container (needs no ticket)
+        #[arg(long, conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "restore", "ticket", "ticket_file"])]
+        auto_update: bool,
+        /// Turn this pre-activated license into a bound one (needs no ticket)
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "restore", "auto_update", "ticket", "ticket_file"])]
+        convert: Option<PathBuf>,
         /// The context, *.WibuCmRaC
         #[arg(long, value_name = "FILE")]
         context: PathBuf,
@@ -346,7 +479,169 @@ pub(crate) enum LicenseCommand {
     History {
         /// License id
         id: LicenseId,
+        /// Print comma-separated values
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
     },
+    /// Find licenses on the server
+    Search(SearchArguments),
+    /// Show a license and where it is, on the server
+    Show {
+        /// License id
+        id: LicenseId,
+    },
+    /// Take a license back: what is inactive at once, the rest when its containers next make contact
+    Withdraw {
+        /// License id
+        id: LicenseId,
+        /// Give it back to its owner instead
+        #[arg(long)]
+        cancel: bool,
+    },
+    /// Put a license of another item in the place of one
+    Replace {
+        /// License id
+        id: LicenseId,
+        /// The other item
+        #[arg(long, value_name = "ITEM")]
+        by: String,
+    },
+    /// Make a pre-activated license: a signed file that works at once on any computer
+    PreActivate(PreActivationArguments),
+    /// Take a pre-activated license into this computer
+    Install {
+        /// The file
+        file: PathBuf,
+    },
+    /// Turn a pre-activated license into one that is bound to a container, online
+    Convert {
+        /// The file
+        file: PathBuf,
+        /// Serial of the container
+        #[arg(long)]
+        container: ContainerSerial,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    /// Only those of which nothing was ever activated
+    #[arg(long)]
+    pub(crate) never_activated: bool,
+    /// Only of this item
+    #[arg(long)]
+    pub(crate) item: Option<String>,
+    /// Only of this order
+    #[arg(long)]
+    pub(crate) order: Option<String>,
+    /// Only of this customer
+    #[arg(long)]
+    pub(crate) customer: Option<String>,
+    /// Only made on this day or later: 2030-01-31
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<String>,
+    /// Only made before this day
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<String>,
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreActivationArguments {
+    /// The item
+    #[arg(long)]
+    pub(crate) item: String,
+    /// Licenses in the file
+    #[arg(long)]
+    pub(crate) quantity: Option<u32>,
+    /// Days from now after which the file stops working: 30d
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) valid: Option<String>,
+    /// How many containers may convert it into a bound license
+    #[arg(long, value_name = "N")]
+    pub(crate) conversions: Option<u32>,
+    /// Where to, *.license
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ApprovalCommand {
+    /// List what users asked for
+    List {
+        /// Also what was decided
+        #[arg(long)]
+        all: bool,
+    },
+    /// Grant it, for one use
+    Grant {
+        /// Approval id
+        id: String,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+        /// How long the grant can be used: 30d
+        #[arg(long, value_name = "DAYS")]
+        valid: Option<String>,
+    },
+    /// Deny it
+    Deny {
+        /// Approval id
+        id: String,
+        /// Why; shown to the user
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlacklistCommand {
+    /// Write the signed list of a vendor, for enforcement without a network
+    Export {
+        /// Firm code; the only one of the server's items when absent
+        #[arg(long)]
+        firm_code: Option<FirmCode>,
+        /// Where to, *.blacklist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take a list into this computer: listed containers are not used any more
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// Put a container on the list, for good
+    Add {
+        /// Serial
+        serial: ContainerSerial,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// Write a kept receipt into a file, which `inspect` verifies
+    Show {
+        /// Hash of the context, from the history
+        hash: String,
+        /// Where to, *.WibuCmRaC
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReconciliationCommand {
+    /// Whether the server is being reconciled
+    Show,
+    /// Take over the states of containers that are further than the server knows
+    Begin,
+    /// End it
+    End,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,7 @@ use licensing_core::changeset::{Change, ChangeSet, Receipt, RequestRecord};
 use licensing_core::event::{Action, Event};
 use licensing_core::ids::{ContainerKind, ContainerSerial, ItemId, LicenseId, OrderId, Text, TicketId};
 use licensing_core::item::{Item, ItemPolicy};
-use licensing_core::license::LicenseLine;
+use licensing_core::license::{LicenseLine, NewLine};
 use licensing_core::order::{Order, StoredCode};
 use licensing_core::step::ChainLink;
 use licensing_core::terms::LicenseTerms;
@@ -34,8 +34,16 @@ fn one_of_everything(path: &Path) -> ContainerSerial {
     let ticket = Ticket { id: TICKET, customer: None, together: true, created_at: NOW };
     let code = StoredCode { lookup: [1; 32], sealed: vec![1] };
     changes.push(Change::InsertTicket { ticket, code });
-    let line = LicenseLine::new(LICENSE, TICKET, order.clone(), 0, &item, 5, NOW);
-    changes.push(Change::InsertLicense(line));
+    let line = NewLine {
+        id: LICENSE,
+        ticket: TICKET,
+        order: order.clone(),
+        position: 0,
+        item: item.definition,
+        quantity: 5,
+        assigned: None,
+    };
+    changes.push(Change::InsertLicense(LicenseLine::new(line, NOW)));
     let comment = Text::new("").unwrap();
     let placed =
         Order { id: order, customer: None, comment, ticket: TICKET, content: [1; 32], created_at: NOW };
@@ -66,7 +74,7 @@ fn one_of_everything(path: &Path) -> ContainerSerial {
     let context = server.context(&mut device);
     let verified = licensing_core::format::context::VerifiedContext::verify(&context, &[]).unwrap();
     let facts = block_on(store.facts(query(device.serial))).unwrap();
-    let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
+    let rules = ServerRules { accept_test_containers: true, ..ServerRules::default() };
     let mut work = Work::new(facts, rules, actor(), NOW);
     let settled = work.settle(&verified, &context).unwrap();
     let proofs = ProofMaster([9; 32]);
@@ -76,7 +84,8 @@ fn one_of_everything(path: &Path) -> ContainerSerial {
 }
 
 fn query(serial: ContainerSerial) -> FactsQuery {
-    FactsQuery { ticket: Some(TICKET), serial, firm_code: firm(), sequence: 1 }
+    let (named, elsewhere, old) = (vec![], false, None);
+    FactsQuery { ticket: Some(TICKET), serial, firm_code: firm(), sequence: 1, named, elsewhere, old }
 }
 
 /// What a read answers, as text.
@@ -174,7 +183,7 @@ fn an_audit_finds_what_does_not_add_up() {
         let store = SqliteStore::open(&path).unwrap();
         let found = block_on(store.audit()).unwrap();
         assert_eq!(found.len(), findings, "{damage}: {found:?}");
-        assert!(found.iter().all(|finding| finding.license == LICENSE));
+        assert!(found.iter().all(|finding| finding.which == format!("license {LICENSE}")));
     }
     rusqlite::Connection::open(&path).unwrap().execute("UPDATE licenses SET carried = '[{'", []).unwrap();
     let damaged = StoreError::Inconsistent { table: "licenses", column: "carried" };

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod conformance;
 pub mod golden;
+pub mod proof;
 pub mod server;
 
 pub use licensing_core::testing::TestEntropy;

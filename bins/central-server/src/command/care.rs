@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use futures_executor::block_on;
+use licensing_store::Store as _;
 use licensing_store_sqlite::SqliteStore;
 
 use crate::command::settings;
@@ -108,7 +109,7 @@ fn examine_database(store: &SqliteStore, examination: &mut Examination) {
         Ok(findings) if findings.is_empty() => Ok("every unit is where the activations say".to_owned()),
         Ok(findings) => {
             let shown: Vec<String> =
-                findings.iter().take(10).map(|f| format!("license {}: {}", f.license, f.what)).collect();
+                findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
             Err(anyhow::anyhow!("{} differences: {}", findings.len(), shown.join("; ")))
         }
         Err(error) => Err(error.into()),

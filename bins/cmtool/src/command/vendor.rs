@@ -89,15 +89,25 @@ fn item_request(arguments: ItemArguments) -> Result<ItemRequest, Failure> {
         borrow: arguments.borrow,
         linger: arguments.linger,
         modules,
+        requires: arguments.requires,
+        updates: arguments.updates,
+        update_scope: arguments.update_scope,
+        add_units: arguments.add_units,
+        add_quantity: arguments.add_quantity,
+        extend: arguments.extend,
+        renew_maintenance: arguments.renew_maintenance,
+        set_feature_map: arguments.set_feature_map,
+        add_features: arguments.add_features,
     })
 }
 
 pub(crate) fn order(global: &Global, command: OrderCommand, output: &Output) -> Result<(), Failure> {
     let server = global.vendor_server()?;
     let order = match command {
-        OrderCommand::Create { order_id, customer, comment, items, ticket: _, together } => {
+        OrderCommand::Create { order_id, customer, comment, items, ticket, together } => {
             let items = items.iter().map(|line| order_line(line)).collect::<Result<_, _>>()?;
-            server.create_order(&OrderRequest { order_id, customer, comment, items, together })?
+            let ticket = (ticket != "new").then_some(ticket);
+            server.create_order(&OrderRequest { order_id, customer, comment, items, together, ticket })?
         }
         OrderCommand::Show { id } => server.order(&id)?,
     };

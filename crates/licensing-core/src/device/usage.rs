@@ -60,8 +60,11 @@ impl DeviceState {
         request: &AccessRequest,
         host_now: Timestamp,
     ) -> Result<Usable, AccessRefusal> {
-        let products = self.firm(firm_code).map(|firm| firm.products.as_slice()).unwrap_or_default();
-        access::check(products, request, self.effective_time(host_now))
+        let Some(firm) = self.firm(firm_code) else { return Err(AccessRefusal::NoLicense) };
+        if firm.locked {
+            return Err(AccessRefusal::Locked);
+        }
+        access::check(&firm.products, request, self.effective_time(host_now))
     }
 
     /// Uses a product: as [`DeviceState::check`], and takes the asked units and starts a usage period. Persist
