@@ -3,6 +3,7 @@
 use licensing_core::Entropy;
 use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
 use licensing_core::codec::{Decode, Encode};
+use licensing_core::crypto::sign::PublicKey;
 use licensing_core::device::{ApplyReport, DeviceError, DeviceState, FirmItem, Proof};
 use licensing_core::error::VerifyError;
 use licensing_core::ids::{ContainerSerial, EntryId, FirmCode, LicenseId, Name, ProductCode};
@@ -133,6 +134,10 @@ pub struct FirmInfo {
     pub firm_code: FirmCode,
     /// The vendor's name.
     pub name: Option<Name>,
+    /// The vendor's root that is pinned.
+    pub root: Option<PublicKey>,
+    /// The vendor has locked it for good.
+    pub locked: bool,
     /// Steps applied so far.
     pub counter: u64,
     /// Product items.
@@ -161,6 +166,8 @@ impl FirmInfo {
         Self {
             firm_code: firm.firm_code,
             name: firm.name.clone(),
+            root: firm.root,
+            locked: firm.locked,
             counter: firm.link.counter,
             products: firm.products.iter().map(ProductInfo::of).collect(),
         }

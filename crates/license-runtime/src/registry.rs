@@ -27,6 +27,8 @@ pub struct Places {
     pub anchors: Vec<PathBuf>,
     /// Unfinished transfers.
     pub transfers: PathBuf,
+    /// Pre-activated licenses and blacklists.
+    pub vendor: PathBuf,
 }
 
 impl Places {
@@ -37,6 +39,7 @@ impl Places {
             containers: home.join("containers"),
             anchors: vec![home.join("anchors"), state.join("anchors")],
             transfers: home.join("transfers"),
+            vendor: home.join("vendor"),
         }
     }
 }
@@ -105,12 +108,16 @@ impl Registry {
     /// As [`Registry::open`].
     pub fn open_on(places: Places, host: Box<dyn HostTraits>) -> Result<Self, RuntimeError> {
         // Makes the folders with the right modes.
-        for folder in places.anchors.iter().chain([&places.containers, &places.transfers]) {
+        for folder in places.anchors.iter().chain([&places.containers, &places.transfers, &places.vendor]) {
             DirStorage::open(folder)?;
         }
         let lock = lock(&places.containers.join(".lock"))?;
         let (entropy, clock) = (SystemEntropy::default(), SystemClock);
         Ok(Self { places, host, entropy, clock, _lock: lock })
+    }
+
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Where unfinished transfers are kept.

@@ -180,7 +180,8 @@ impl Wish {
     /// What is asked, as a hash: the same question gives the same hash.
     #[must_use]
     pub fn fingerprint(&self, serial: ContainerSerial, firm_code: FirmCode) -> String {
-        let mut parts: Vec<Vec<u8>> = vec![serial.to_bytes().to_vec(), firm_code.get().to_be_bytes().to_vec()];
+        let mut parts: Vec<Vec<u8>> =
+            vec![serial.to_bytes().to_vec(), firm_code.get().to_be_bytes().to_vec()];
         let mut ask = |kind: &str, ticket: Option<&TicketCode>| {
             parts.push(kind.as_bytes().to_vec());
             parts.extend(ticket.map(|ticket| ticket.canonical().as_bytes().to_vec()));

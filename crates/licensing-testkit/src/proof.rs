@@ -28,7 +28,10 @@ impl Figures {
     pub fn tell(&self) {
         let seeds = self.seeds.map(|(first, last)| format!(", seeds {first} to {last}")).unwrap_or_default();
         let more: String = self.more.iter().map(|(name, value)| format!(", {value} {name}")).collect();
-        println!("PROOF {}: {} {}{seeds}{more}: nothing lost, nothing doubled", self.name, self.count, self.unit);
+        println!(
+            "PROOF {}: {} {}{seeds}{more}: nothing lost, nothing doubled",
+            self.name, self.count, self.unit
+        );
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/proofs");
         std::fs::create_dir_all(&folder).expect("a folder for figures");
         let seeds = self.seeds.map_or("null".to_owned(), |(first, last)| format!("[{first},{last}]"));

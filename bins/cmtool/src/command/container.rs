@@ -11,6 +11,7 @@ use licensing_wire::time::print;
 use serde_json::{Value, json};
 
 use crate::args::{ContainerCommand, CreateCommand, Global};
+use crate::command::{decide, look};
 use crate::failure::Failure;
 use crate::output::{Output, error_document, table};
 use crate::places::{read_file, write_file};
@@ -36,6 +37,14 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
             let document = json!({ "serial": serial.to_string(), "kind": serial.kind().as_str() });
             output.result(&document, || format!("container {serial} is on this computer now"));
             Ok(())
+        }
+        ContainerCommand::History { serial, csv } => {
+            look::history(global, ("container", &serial.to_string()), csv, output)
+        }
+        ContainerCommand::Status { serial } => look::container(global, serial, output),
+        ContainerCommand::Clear { serial, reason } => decide::clear(global, serial, reason, output),
+        ContainerCommand::Push { serial, firm_code, out } => {
+            decide::push(global, serial, firm_code, &out, output)
         }
         ContainerCommand::Binding { serial } => binding(global, serial, output),
     }

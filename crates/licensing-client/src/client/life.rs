@@ -33,7 +33,11 @@ impl ServerClient {
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn reactivate(&self, request: &ReactivationRequest, key: &str) -> Result<TransferAnswer, ClientError> {
+    pub fn reactivate(
+        &self,
+        request: &ReactivationRequest,
+        key: &str,
+    ) -> Result<TransferAnswer, ClientError> {
         self.post("/api/v1/reactivations", request, Some(key))
     }
 

@@ -5,6 +5,7 @@ use crate::access::{self, AccessRefusal, AccessRequest, Usable};
 use crate::codec::{Decode, Encode, decode, encode};
 use crate::crypto::digest::{Digest, hash};
 use crate::crypto::sign::PublicKey;
+use crate::device::Proof;
 use crate::envelope::{Draft, FileType, Unverified};
 use crate::error::VerifyError;
 use crate::format::update::Issuer;
@@ -130,5 +131,20 @@ impl VerifiedPreActivated {
             return Err(AccessRefusal::NoLicense);
         }
         access::check(&[self.product()], request, host_now.max(self.body.certified_time))
+    }
+
+    /// Answers a challenge for a product it grants, with the product's *unbound* proof key.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn prove(
+        &self,
+        firm_code: FirmCode,
+        request: &AccessRequest,
+        challenge: &[u8; 32],
+        host_now: Timestamp,
+    ) -> Result<Proof, AccessRefusal> {
+        self.check(firm_code, request, host_now)?;
+        Ok(Proof::make(&self.product(), firm_code, challenge, host_now.max(self.body.certified_time)))
     }
 }
