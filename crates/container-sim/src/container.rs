@@ -125,6 +125,8 @@ pub struct ProductInfo {
     pub units: Option<u64>,
     /// First use, once a usage period has begun.
     pub usage_started: Option<Timestamp>,
+    /// Concurrent uses that updates have added.
+    pub added_uses: u64,
 }
 
 /// A firm item as anyone may see it.
@@ -155,6 +157,7 @@ impl ProductInfo {
             terms: product.terms.clone(),
             units: product.units,
             usage_started: product.usage_started,
+            added_uses: product.added_uses,
         }
     }
 }

@@ -107,7 +107,7 @@ impl Registry {
                 Ok(_) if listed => Err(ContainerError::Access(AccessRefusal::Blacklisted)),
                 Ok(mut container) => ask(container.as_mut(), self.entropy()),
                 Err(RuntimeError::Container(error)) => Err(error),
-                Err(RuntimeError::Busy | RuntimeError::Exists(_)) => continue,
+                Err(_) => continue,
             };
             match asked {
                 Ok(value) => {

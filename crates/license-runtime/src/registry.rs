@@ -10,6 +10,7 @@ use container_sim::dongle::{self, Card, Dongle};
 use container_sim::storage::{DirStorage, Storage, replace};
 use container_sim::traits::{HostTraits, LinuxHost};
 use container_sim::{Container, ContainerError};
+use licensing_core::error::VerifyError;
 use licensing_core::ids::{ContainerKind, ContainerSerial, FirmCode};
 
 use crate::system::{SystemClock, SystemEntropy};
@@ -50,6 +51,9 @@ pub enum RuntimeError {
     /// The container says no.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// A vendor's file is not acceptable.
+    #[error(transparent)]
+    File(#[from] VerifyError),
     /// Another program uses the containers.
     #[error("another program is using the containers of this computer")]
     Busy,
@@ -64,6 +68,7 @@ impl RuntimeError {
     pub fn code(&self) -> &str {
         match self {
             Self::Container(error) => error.code(),
+            Self::File(error) => error.code(),
             Self::Busy => "container_busy",
             Self::Exists(_) => "container_exists",
         }
@@ -207,7 +212,7 @@ impl Registry {
             let container = match self.container(serial) {
                 Ok(container) => Ok(container),
                 Err(RuntimeError::Container(error)) => Err(error),
-                Err(error @ (RuntimeError::Busy | RuntimeError::Exists(_))) => return Err(error),
+                Err(error) => return Err(error),
             };
             listed.push(Listed { serial, container });
         }

@@ -1,6 +1,5 @@
 //! Files of vendors that work without a container: pre-activated licenses, and blacklists enforced on this computer.
 
-use container_sim::ContainerError;
 use container_sim::storage::{DirStorage, Storage, replace};
 use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
 use licensing_core::crypto::sign::PublicKey;
@@ -15,10 +14,6 @@ use crate::registry::{Registry, RuntimeError};
 
 const LICENSE: &str = ".license";
 const BLACKLIST: &str = ".blacklist";
-
-fn refused(error: VerifyError) -> RuntimeError {
-    RuntimeError::Container(ContainerError::Damaged(error))
-}
 
 impl Registry {
     fn vendor_files(&self) -> Result<DirStorage, RuntimeError> {
@@ -45,10 +40,10 @@ impl Registry {
     /// # Errors
     /// It is malformed, forged, of another root than this computer knows the vendor by, or the disk failed.
     pub fn install_preactivated(&mut self, bytes: &[u8]) -> Result<VerifiedPreActivated, RuntimeError> {
-        let license = VerifiedPreActivated::verify(bytes, None).map_err(refused)?;
+        let license = VerifiedPreActivated::verify(bytes, None)?;
         let firm_code = license.body().firm_code;
         if self.known_root(firm_code)?.is_some_and(|root| root != *license.root()) {
-            return Err(refused(VerifyError::UntrustedSigner));
+            return Err(VerifyError::UntrustedSigner.into());
         }
         let name = format!("{firm_code}-{}{LICENSE}", license.body().id);
         replace(&mut self.vendor_files()?, &name, bytes)?;
@@ -75,10 +70,10 @@ impl Registry {
     /// # Errors
     /// It is malformed, forged, of another root than this computer knows the vendor by, or the disk failed.
     pub fn import_blacklist(&mut self, bytes: &[u8]) -> Result<VerifiedBlacklist, RuntimeError> {
-        let list = VerifiedBlacklist::verify(bytes, None).map_err(refused)?;
+        let list = VerifiedBlacklist::verify(bytes, None)?;
         let firm_code = list.body().firm_code;
         if self.known_root(firm_code)?.is_some_and(|root| root != *list.root()) {
-            return Err(refused(VerifyError::UntrustedSigner));
+            return Err(VerifyError::UntrustedSigner.into());
         }
         if let Some(present) = self.blacklist(firm_code)?
             && present.body().version >= list.body().version

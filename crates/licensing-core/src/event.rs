@@ -165,6 +165,7 @@ impl Event {
         Self {
             outcome: refusal.code().to_owned(),
             detail: refusal.to_string(),
+            license: refusal.license(),
             ..Self::new(Action::Refused, actor, at)
         }
     }

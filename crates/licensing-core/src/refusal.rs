@@ -395,4 +395,38 @@ impl Refusal {
             Self::IdempotencyKeyReused => "idempotency_key_reused",
         }
     }
+
+    /// The license it is about, where it is about one.
+    #[must_use]
+    pub const fn license(&self) -> Option<LicenseId> {
+        match self {
+            Self::LicenseNotOnTicket(license)
+            | Self::NotAvailable { license, .. }
+            | Self::NotActiveHere { license, .. }
+            | Self::ReturnDenied(license)
+            | Self::ReturnNeedsApproval(license)
+            | Self::KindNotAllowed { license, .. }
+            | Self::OtherFirm { license, .. }
+            | Self::SplitDenied { license, .. }
+            | Self::WholeOnly { license, .. }
+            | Self::BaseMissing { license, .. }
+            | Self::UpdateDoesNotFit { license, .. }
+            | Self::UpdateExceedsBase { license, .. }
+            | Self::UpdateNotMovable(license)
+            | Self::ModuleNeedsBase { license, .. }
+            | Self::AssignedElsewhere { license, .. }
+            | Self::ReactivationDenied(license)
+            | Self::BlockingPeriod { license, .. }
+            | Self::ReactivationNeedsApproval(license)
+            | Self::ApprovalDenied { license, .. }
+            | Self::ReactivationSameContainer { license, .. }
+            | Self::NothingToReactivate(license)
+            | Self::RestoreDenied(license)
+            | Self::NothingToWithdraw(license)
+            | Self::NotWithdrawn(license)
+            | Self::LicenseReplaced(license)
+            | Self::Reconciling(license) => Some(*license),
+            _ => None,
+        }
+    }
 }

@@ -385,7 +385,7 @@ pub fn read_traits(bytes: &[u8]) -> Option<Vec<TraitDigest>> {
         let (weight, digest) = rest.split_first()?;
         Some(TraitDigest { kind: *kind, weight: *weight, digest: digest.try_into().ok()? })
     };
-    if bytes.len() % TRAIT_BYTES != 0 {
+    if !bytes.len().is_multiple_of(TRAIT_BYTES) {
         return None;
     }
     bytes.chunks(TRAIT_BYTES).map(one).collect()

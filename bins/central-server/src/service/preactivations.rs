@@ -92,7 +92,7 @@ impl Service {
                 outcome?;
             }
         }
-        self.transfer(&Wish::Automatic, None, actor, idempotency, context).await
+        self.transfer(&Wish::Converted, None, actor, idempotency, context).await
     }
 
     async fn convert_for(

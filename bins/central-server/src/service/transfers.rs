@@ -39,6 +39,8 @@ pub enum Wish {
     Restore(ContainerSerial),
     /// What the vendor has for the container.
     Automatic,
+    /// The same, for a container that may never have been seen before: it has just converted a pre-activated license.
+    Converted,
 }
 
 /// A wish with its licenses read.
@@ -49,6 +51,7 @@ enum Wanted {
     Cancel,
     Restore(ContainerSerial),
     Automatic,
+    Converted,
 }
 
 impl Wish {
@@ -66,6 +69,7 @@ impl Wish {
             Self::Cancel => Wanted::Cancel,
             Self::Restore(old) => Wanted::Restore(*old),
             Self::Automatic => Wanted::Automatic,
+            Self::Converted => Wanted::Converted,
         })
     }
 }
@@ -112,7 +116,7 @@ impl Service {
         let serial = received.context.serial();
         let decide = || async {
             let facts = self.facts(holder, &received.context, &wanted).await?;
-            if holder.is_none() && facts.container.is_none() && !matches!(*wanted, Wanted::Restore(_)) {
+            if facts.container.is_none() && matches!(*wanted, Wanted::Automatic) {
                 return Err(Refusal::ContainerUnknown(serial).into());
             }
             let work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
@@ -236,7 +240,7 @@ fn decide_transfer(
         }
         Wanted::Cancel => work.cancel(&settled),
         Wanted::Restore(old) => work.restore(&settled, *old, &keys.proofs, entropy),
-        Wanted::Automatic => work.automatic_update(&settled, &keys.proofs, entropy),
+        Wanted::Automatic | Wanted::Converted => work.automatic_update(&settled, &keys.proofs, entropy),
     });
     match planned {
         Ok(plan) => {

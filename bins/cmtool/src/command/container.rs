@@ -137,6 +137,7 @@ fn firm_document(firm: &FirmInfo) -> Value {
         "firm_code": firm.firm_code.get(),
         "name": firm.name.as_ref().map(ToString::to_string),
         "counter": firm.counter,
+        "locked": firm.locked,
         "products": firm.products.iter().map(product_document).collect::<Vec<_>>(),
     })
 }
@@ -153,7 +154,9 @@ fn product_document(product: &ProductInfo) -> Value {
     json!({
         "product_code": product.product_code.get(),
         "name": product.name.to_string(),
-        "quantity": product.quantity,
+        // What an update added counts like what was ordered.
+        "quantity": u64::from(product.quantity) + product.added_uses,
+        "licenses": product.quantity,
         "units": product.units,
         "feature_map": terms.feature_map,
         "expires": terms.expires.map(print),
@@ -162,6 +165,7 @@ fn product_document(product: &ProductInfo) -> Value {
         "usage_period_days": terms.usage_period_days,
         "usage_started": product.usage_started.map(print),
         "license_quantity": terms.license_quantity,
+        "added_uses": product.added_uses,
         "access": print_access(terms.access),
         "linger_seconds": terms.linger_secs,
         "borrow_days": terms.borrow_days,
@@ -179,7 +183,7 @@ fn products_table(products: &[ProductInfo]) -> String {
         vec![
             product.product_code.to_string(),
             product.name.to_string(),
-            product.quantity.to_string(),
+            (u64::from(product.quantity) + product.added_uses).to_string(),
             product.units.map(|units| units.to_string()).unwrap_or_default(),
             product.terms.feature_map.map(print_features).unwrap_or_default(),
             time(product.terms.expires),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use licensing_client::Wish;
-use licensing_core::ids::ContainerSerial;
+use licensing_core::ids::{ContainerKind, ContainerSerial};
 use licensing_core::limits::TEMPLATE_BYTES_MAX;
 use serde_json::json;
 
@@ -19,6 +19,12 @@ pub(crate) fn restore(
     container: ContainerSerial,
     output: &Output,
 ) -> Result<(), Failure> {
+    if [old, container].iter().any(|serial| serial.kind() != ContainerKind::Act) {
+        return Err(Failure::new(
+            "restore_kind",
+            "only an act license can be restored, into another act license",
+        ));
+    }
     let done = format!("everything of container {old} restored into");
     every_firm(global, container, &Wish::Restore { old }, &done, output)
 }
