@@ -144,3 +144,8 @@ pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
     }
     String::from_utf8(writer.into_inner().expect("into memory")).expect("made of text")
 }
+
+/// A number of steps, in words.
+pub(crate) fn steps(count: u32) -> String {
+    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
+}

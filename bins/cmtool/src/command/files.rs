@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::args::{ContextCommand, Global, RequestArguments, TicketArgument, UpdateCommand};
 use crate::command::online::selection;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, steps};
 use crate::places::{read_file, write_file};
 
 pub(crate) fn context(global: &Global, command: &ContextCommand, output: &Output) -> Result<(), Failure> {
@@ -62,9 +62,9 @@ pub(crate) fn request(global: &Global, arguments: &RequestArguments, output: &Ou
     });
     output.result(&document, || {
         format!(
-            "update for container {} with {} steps written to {}",
+            "update for container {} with {} written to {}",
             answer.serial,
-            answer.steps,
+            steps(answer.steps),
             arguments.out.display()
         )
     });
@@ -124,7 +124,11 @@ pub(crate) fn receipt(global: &Global, file: &Path, output: &Output) -> Result<(
     let answer = global.customer_server()?.receipt(&ReceiptRequest { context }, &key)?;
     output.result(&answer, || {
         let (proven, left) = (answer.proven, answer.unproven);
-        format!("receipt of container {} accepted: {proven} steps proven, {left} still open", answer.serial)
+        format!(
+            "receipt of container {} accepted: {} proven, {left} still open",
+            answer.serial,
+            steps(proven)
+        )
     });
     Ok(())
 }
@@ -152,7 +156,7 @@ pub(crate) fn import(global: &Global, command: &UpdateCommand, output: &Output) 
     });
     output.result(&document, || {
         let (applied, already) = (report.applied, report.already_applied);
-        format!("container {serial}: {applied} steps applied, {already} had been applied before")
+        format!("container {serial}: {} applied, {already} had been applied before", steps(applied))
     });
     Ok(())
 }
