@@ -119,6 +119,8 @@ pub(crate) fn run(keep: bool) -> Result<()> {
         "central-server",
         "--package",
         "cmtool",
+        "--package",
+        "embedding-example",
     ]))?;
     let (server_program, cmtool) = (shell::bin("central-server")?, shell::bin("cmtool")?);
     let folder = tempfile::Builder::new().prefix("license-demo-").tempdir()?;
@@ -143,7 +145,9 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     let online = computer("online", true);
     let ticket = sell(&online)?;
     let dongle = use_online(&online, &ticket)?;
-    use_offline(&online, &computer("offline", false), &ticket, folder.path())?;
+    let offline = computer("offline", false);
+    use_offline(&online, &offline, &ticket, folder.path())?;
+    prove(&online, &offline, folder.path())?;
     reactivate(&computer("new-laptop", true), &ticket)?;
     update_by_itself(&online, &dongle)?;
     title("In the end");
@@ -338,6 +342,17 @@ fn use_offline(online: &Computer<'_>, offline: &Computer<'_>, ticket: &str, fold
     context(&receipt)?;
     online.show(&["transfer", "receipt", &receipt])?;
     offline.show(&["license", "check", "--firm-code", FIRM_CODE, "--product-code", "201002"])
+}
+
+/// A program of the vendor, which knows the public key of the item, asks for a proof.
+fn prove(vendor: &Computer<'_>, customer: &Computer<'_>, folder: &Path) -> Result<()> {
+    title("The vendor's own program asks for a proof (examples/rust)");
+    let item = vendor.ask(&["item", "show", ITEMS[2].0])?;
+    let key = item["proof_public_key"].as_str().context("a key")?;
+    let (home, request) = (customer.home.display().to_string(), folder.join("example.WibuCmRaC"));
+    let words = [&home, FIRM_CODE, ITEMS[2].2, key];
+    println!("\n$ embedding-example {} {}", typed(&words), request.display());
+    shell::run(Command::new(shell::bin("embedding-example")?).args(words).arg(request))
 }
 
 /// Whatever the story did, each license line must add up.

@@ -118,6 +118,11 @@ impl Progress {
     }
 }
 
+/// A number of things in words: `1 step`, `2 steps`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A table for people.
 pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
@@ -143,9 +148,4 @@ pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) 
         write(&row.iter().map(String::as_str).collect::<Vec<_>>()).expect("into memory");
     }
     String::from_utf8(writer.into_inner().expect("into memory")).expect("made of text")
-}
-
-/// A number of steps, in words.
-pub(crate) fn steps(count: u32) -> String {
-    if count == 1 { "1 step".to_owned() } else { format!("{count} steps") }
 }
