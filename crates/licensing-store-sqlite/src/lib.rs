@@ -14,4 +14,4 @@ mod threads;
 mod write;
 
 pub use migrate::{OpenError, SCHEMA_VERSION};
-pub use store::{Finding, SqliteStore};
+pub use store::SqliteStore;

@@ -14,7 +14,7 @@ use licensing_core::ticket::Ticket;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    CommitError, Counts, EventQuery, FactsQuery, Store, StoreError, StoreFuture, StoredEvent,
+    CommitError, Counts, EventQuery, FactsQuery, Finding, Store, StoreError, StoreFuture, StoredEvent,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -26,15 +26,6 @@ use crate::{load, query};
 
 /// Connections for reading.
 const READERS: usize = 4;
-
-/// A license line whose ledger does not say what its activations say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finding {
-    /// The license.
-    pub license: LicenseId,
-    /// What differs.
-    pub what: &'static str,
-}
 
 /// The embedded database. Dropping it finishes what is queued and closes the file.
 pub struct SqliteStore {
@@ -121,39 +112,6 @@ impl SqliteStore {
                 .pragma_query_value(None, "integrity_check", |row| row.get(0))
                 .map_err(|error| store_error(&error))?;
             Ok(result == "ok")
-        })
-    }
-
-    /// Recomputes every ledger from the activations, and every total from its parts.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
-        self.threads.read(|db| {
-            let mut findings = Vec::new();
-            let sql = "SELECT l.id AS id FROM licenses l LEFT JOIN (
-                    SELECT license,
-                        SUM(CASE state WHEN 'activating' THEN quantity ELSE 0 END) AS activating,
-                        SUM(CASE state WHEN 'active' THEN quantity ELSE 0 END) AS active,
-                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS being_returned
-                    FROM activations GROUP BY license) a ON a.license = l.id
-                WHERE l.activating <> COALESCE(a.activating, 0) OR l.active <> COALESCE(a.active, 0)
-                    OR l.being_returned <> COALESCE(a.being_returned, 0)";
-            let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
-            let what = "the ledger differs from the activations";
-            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
-            let sql =
-                "SELECT carried FROM licenses WHERE carried IS NOT NULL AND NOT json_valid(carried) LIMIT 1";
-            if one(db, "licenses", sql, [], |row| row.get::<String>("carried"))?.is_some() {
-                return Err(StoreError::Inconsistent { table: "licenses", column: "carried" });
-            }
-            let sum = "l.fresh + l.activating + l.active + l.being_returned + l.withdrawn + COALESCE((SELECT
-                SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
-            let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");
-            let differ = all(db, "licenses", &sql, [], |row: &Reader<'_>| row.bytes("id"))?;
-            let what = "the parts do not add up to the quantity";
-            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
-            Ok(findings)
         })
     }
 }
@@ -309,6 +267,35 @@ impl Store for SqliteStore {
                 containers: count("containers")?,
                 activations: count("activations")?,
             })
+        })
+    }
+
+    fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.threads.read(|db| {
+            let mut findings = Vec::new();
+            let sql = "SELECT l.id AS id FROM licenses l LEFT JOIN (
+                    SELECT license,
+                        SUM(CASE state WHEN 'activating' THEN quantity ELSE 0 END) AS activating,
+                        SUM(CASE state WHEN 'active' THEN quantity ELSE 0 END) AS active,
+                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS being_returned
+                    FROM activations GROUP BY license) a ON a.license = l.id
+                WHERE l.activating <> COALESCE(a.activating, 0) OR l.active <> COALESCE(a.active, 0)
+                    OR l.being_returned <> COALESCE(a.being_returned, 0)";
+            let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
+            let what = "the ledger differs from the activations";
+            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
+            let sql =
+                "SELECT carried FROM licenses WHERE carried IS NOT NULL AND NOT json_valid(carried) LIMIT 1";
+            if one(db, "licenses", sql, [], |row| row.get::<String>("carried"))?.is_some() {
+                return Err(StoreError::Inconsistent { table: "licenses", column: "carried" });
+            }
+            let sum = "l.fresh + l.activating + l.active + l.being_returned + l.withdrawn + COALESCE((SELECT
+                SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
+            let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");
+            let differ = all(db, "licenses", &sql, [], |row: &Reader<'_>| row.bytes("id"))?;
+            let what = "the parts do not add up to the quantity";
+            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
+            Ok(findings)
         })
     }
 
