@@ -16,7 +16,9 @@ use crate::tls::Tls;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There is one already.
-    #[error("the database holds a server's tables already")]
+    #[error(
+        "the database holds a server's tables already; use another one, or drop and create it if nothing of it is needed"
+    )]
     Exists,
     /// Made by another version of the program, or without any schema.
     #[error("the database has schema version {found}, this program needs {needed}{}", hint(*found, *needed))]

@@ -2,16 +2,30 @@
 //! rights, and gone when whoever started it ends, however that happens.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Names the socket folder of a server that was started for a whole run of tests.
 pub const VARIABLE: &str = "LICENSING_TEST_POSTGRES";
+
+/// Which database stories run on: `postgres`, or SQLite when it is absent.
+pub const DATABASE_VARIABLE: &str = "LICENSING_TEST_DATABASE";
+
+/// A database for a story, where this run of tests is about PostgreSQL.
+///
+/// # Panics
+/// PostgreSQL is wanted and not installed or does not start.
+#[must_use]
+pub fn database_of_this_run() -> Option<Database> {
+    #[expect(clippy::disallowed_methods, reason = "how a run of tests tells its programs")]
+    let wanted = std::env::var_os(DATABASE_VARIABLE).is_some_and(|database| database == "postgres");
+    wanted.then(|| Cluster::shared().database())
+}
 
 /// What to do where the programs are missing.
 pub const MISSING: &str =
@@ -29,13 +43,17 @@ const SETTINGS: [&str; 8] = [
     "unix_socket_permissions=0777",
 ];
 
-/// Runs the server until standard input ends, which it does when the process that started it is gone.
+/// Runs the server until standard input ends, which it does when the process that started it is gone. Lines of it
+/// stop the server, as a power cut of its machine would, and start it again.
 const GUARD: &str = r#"trap '' INT TERM HUP
 bin=$1 folder=$2; shift 2
-"$bin/postgres" -D "$folder/data" -k "$folder" "$@" </dev/null >>"$folder/log" 2>&1 &
-server=$!
-cat >/dev/null
-kill -QUIT $server; wait $server
+start() { "$bin/postgres" -D "$folder/data" -k "$folder" "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
+stop() { kill -QUIT $server; wait $server; }
+start "$@"
+while read -r order; do
+    case $order in stop) stop ;; start) start "$@" ;; esac
+done
+stop 2>/dev/null
 rm -rf "$folder""#;
 
 /// Where the programs `postgres`, `initdb` and `psql` are.
@@ -85,7 +103,7 @@ pub struct Cluster {
     socket: PathBuf,
     port: String,
     /// The guard of a server of this process, with the pipe that keeps it running.
-    guard: Option<(Child, Option<ChildStdin>)>,
+    guard: Option<(Child, Option<Mutex<ChildStdin>>)>,
 }
 
 impl Cluster {
@@ -142,12 +160,42 @@ impl Cluster {
             guard.args(["-c", setting]);
         }
         let mut guard = guard.current_dir("/").stdin(Stdio::piped()).spawn()?;
-        let pipe = guard.stdin.take();
+        let orders = guard.stdin.take().map(Mutex::new);
         let port = settings.iter().find_map(|setting| setting.strip_prefix("port="));
         let port = port.unwrap_or("5432").to_owned();
-        let cluster = Self { socket: folder, port, guard: Some((guard, pipe)) };
+        let cluster = Self { socket: folder, port, guard: Some((guard, orders)) };
         cluster.wait_until_ready()?;
         Ok(cluster)
+    }
+
+    fn order(&self, order: &str) -> io::Result<()> {
+        let orders = self.guard.as_ref().and_then(|(_, orders)| orders.as_ref());
+        let mut orders = orders
+            .ok_or_else(|| io::Error::other("not a server of this process"))?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        orders.write_all(order.as_bytes())
+    }
+
+    /// Ends the server at once, without letting anybody finish; its data stay.
+    ///
+    /// # Errors
+    /// It is not a server of this process.
+    pub fn stop(&self) -> io::Result<()> {
+        self.order("stop\n")?;
+        while self.socket.join("data/postmaster.pid").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// Starts a server again that was stopped.
+    ///
+    /// # Errors
+    /// It is not a server of this process, or does not start.
+    pub fn start_again(&self) -> io::Result<()> {
+        self.order("start\n")?;
+        self.wait_until_ready()
     }
 
     /// The server of this run of tests, or one of this process where there is none.
@@ -228,8 +276,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Some((guard, pipe)) = &mut self.guard {
-            drop(pipe.take());
+        if let Some((guard, orders)) = &mut self.guard {
+            drop(orders.take());
             let _ = guard.wait();
         }
     }
