@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::terms::Tolerance;
+use licensing_core::work::{SELECTION_RULES, SelectionRule};
 use licensing_wire::{binary, options};
 use serde::Deserialize;
 
@@ -30,6 +31,10 @@ pub struct Config {
     pub containers: Containers,
     /// What new act licenses start from.
     pub templates: Templates,
+    /// What goes along with an activation.
+    pub activation: Activation,
+    /// Restoring act licenses.
+    pub restore: Restore,
     /// Validity of issuing keys.
     pub issuing: Issuing,
     /// Logging.
@@ -96,6 +101,22 @@ pub struct Templates {
     pub tolerance: String,
 }
 
+/// What goes along with an activation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Activation {
+    /// `free`, `all` or `older`.
+    pub selection: String,
+}
+
+/// Restoring act licenses.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Restore {
+    /// How similar two computers must be, from 0 to 100.
+    pub similarity: u32,
+}
+
 /// Validity of issuing keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -123,6 +144,8 @@ impl Default for Config {
             rate: Rate::default(),
             containers: Containers::default(),
             templates: Templates::default(),
+            activation: Activation::default(),
+            restore: Restore::default(),
             issuing: Issuing::default(),
             log: Log::default(),
         }
@@ -155,6 +178,18 @@ impl Default for Containers {
     }
 }
 
+impl Default for Activation {
+    fn default() -> Self {
+        Self { selection: "free".to_owned() }
+    }
+}
+
+impl Default for Restore {
+    fn default() -> Self {
+        Self { similarity: 60 }
+    }
+}
+
 impl Default for Templates {
     fn default() -> Self {
         Self { tolerance: "medium".to_owned() }
@@ -184,6 +219,7 @@ impl Config {
             config.database.url.settings().context("database.url")?;
         }
         config.tolerance()?;
+        config.selection()?;
         config.makers()?;
         let limits = &config.limits;
         let in_range = [
@@ -194,6 +230,7 @@ impl Config {
             ("limits.request_timeout_secs", (1..=3600).contains(&limits.request_timeout_secs)),
             ("limits.header_timeout_secs", (1..=3600).contains(&limits.header_timeout_secs)),
             ("limits.shutdown_timeout_secs", (1..=3600).contains(&limits.shutdown_timeout_secs)),
+            ("restore.similarity", (1..=100).contains(&config.restore.similarity)),
             ("issuing.certificate_days", (2..=3650).contains(&config.issuing.certificate_days)),
             (
                 "issuing.rotate_before_days",
@@ -228,6 +265,16 @@ impl Config {
     pub fn tolerance(&self) -> anyhow::Result<Tolerance> {
         options::parse_tolerance(&self.templates.tolerance)
             .map_err(|error| anyhow::anyhow!("templates.{error}"))
+    }
+
+    /// What goes along with an activation.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn selection(&self) -> anyhow::Result<SelectionRule> {
+        let known = SELECTION_RULES.iter().find(|(_, word)| *word == self.activation.selection);
+        let unknown = || anyhow::anyhow!("activation.selection: expected free, all or older");
+        known.map(|(rule, _)| *rule).ok_or_else(unknown)
     }
 
     /// The keys of the dongle makers to trust.
@@ -271,7 +318,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 7, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 9, "as many settings as fields");
     }
 
     #[test]

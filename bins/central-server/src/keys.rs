@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use licensing_core::crypto::sign::SigningKey;
+use licensing_core::crypto::sign::{PublicKey, SigningKey};
 use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
 use licensing_core::format::update::Issuer;
 use licensing_core::ids::{FirmCode, Name};
@@ -61,6 +61,8 @@ pub struct FirmKeys {
     pub proofs: ProofMaster,
     /// Salt of the trait digests in contexts.
     pub trait_salt: [u8; 16],
+    /// The root at the top of its chain.
+    pub root: PublicKey,
 }
 
 fn write_key(path: &Path, key: &[u8]) -> anyhow::Result<()> {
@@ -193,7 +195,7 @@ fn load_firm(dir: &Path, firm_code: FirmCode) -> anyhow::Result<FirmKeys> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let (firm_cert, issuing_cert) = (read(&dir.join("firm.cert"))?, read(&certificate_path)?);
     let damaged = || format!("the certificates in {shown} do not fit");
-    let (firm, _) = FirmCertificate::verify(&firm_cert, None).with_context(damaged)?;
+    let (firm, root) = FirmCertificate::verify(&firm_cert, None).with_context(damaged)?;
     let issuing = IssuingCertificate::verify(&issuing_cert, &firm.firm_key).with_context(damaged)?;
     let key = signing_key(&key_path)?;
     ensure!(
@@ -211,6 +213,7 @@ fn load_firm(dir: &Path, firm_code: FirmCode) -> anyhow::Result<FirmKeys> {
         not_after: issuing.not_after,
         proofs: ProofMaster(*read_key::<32>(&dir.join("proof-master.key"))?),
         trait_salt: *read_key::<16>(&dir.join("trait-salt.key"))?,
+        root,
     })
 }
 

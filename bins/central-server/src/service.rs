@@ -1,11 +1,16 @@
 //! What the server does, without HTTP: load facts, decide in the core, commit once, answer.
 
+mod approvals;
 mod attempt;
+mod blacklist;
 mod failure;
 mod history;
 mod items;
+mod licenses;
 mod orders;
+mod preactivations;
 mod receipts;
+mod reconciliation;
 mod templates;
 mod tickets;
 pub mod tokens;
@@ -19,15 +24,16 @@ use licensing_core::ids::FirmCode;
 use licensing_core::refusal::Refusal;
 use licensing_core::terms::Tolerance;
 use licensing_core::time::Timestamp;
-use licensing_core::work::ServerRules;
+use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
 
 pub use attempt::Idempotency;
 pub use failure::Failure;
 pub use history::HistoryFilter;
+pub use licenses::LicenseFilter;
 pub use tickets::Holder;
-pub use transfers::Direction;
+pub use transfers::Wish;
 
 use crate::keys::{FirmKeys, KeyRing};
 use crate::metrics::Metrics;
@@ -45,6 +51,10 @@ pub struct Rules {
     pub makers: Vec<PublicKey>,
     /// Tolerance of templates.
     pub tolerance: Tolerance,
+    /// What goes along with a selection for activation.
+    pub selection: SelectionRule,
+    /// How similar two computers must be for a restore, from 0 to 100.
+    pub restore_similarity: u32,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
@@ -151,7 +161,11 @@ impl Service {
     }
 
     fn server_rules(&self) -> ServerRules {
-        ServerRules { accept_test_containers: self.rules.accept_test_containers, blacklist_version: 0 }
+        ServerRules {
+            accept_test_containers: self.rules.accept_test_containers,
+            selection: self.rules.selection,
+            restore_similarity: self.rules.restore_similarity,
+        }
     }
 
     fn firm(&self, firm_code: FirmCode) -> Result<FirmKeys, Refusal> {

@@ -1,9 +1,13 @@
 //! The command line as typed. Nothing here touches the world.
 
+mod vendor;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::{ContainerSerial, FirmCode, LicenseId, ProductCode};
+
+pub(crate) use vendor::*;
 
 /// Licenses: create them, move them, check them.
 #[derive(Debug, Parser)]
@@ -59,6 +63,37 @@ pub(crate) enum Command {
     Activate(TransferArguments),
     /// Return licenses of a ticket from a container, online
     Deactivate(TransferArguments),
+    /// Activate licenses again that are in other containers and cannot be returned, online
+    Reactivate(ReactivationArguments),
+    /// Restore everything of an act license into a new one on the same computer, online
+    Restore {
+        /// Serial of the act license that is lost
+        #[arg(long)]
+        old: ContainerSerial,
+        /// Serial of the new act license
+        #[arg(long)]
+        container: ContainerSerial,
+    },
+    /// Take what the vendor has for a container: assigned, withdrawn and replaced licenses, online
+    AutoUpdate {
+        /// Serial of the container
+        #[arg(long)]
+        container: ContainerSerial,
+    },
+    /// Cancel what is unfinished of a ticket in a container, online
+    Cancel(CancelArguments),
+    /// Approvals: what users asked for and the vendor decides
+    #[command(subcommand)]
+    Approval(ApprovalCommand),
+    /// The blacklist: containers that are not to be used
+    #[command(subcommand)]
+    Blacklist(BlacklistCommand),
+    /// Receipts: contexts kept as proof by the server
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Reconciliation of a server whose database was restored
+    #[command(subcommand)]
+    Reconciliation(ReconciliationCommand),
     /// Context files (*.WibuCmRaC): the request and the receipt of a transfer by file
     #[command(subcommand)]
     Context(ContextCommand),
@@ -90,119 +125,6 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ItemCommand {
-    /// Create an item
-    Create(Box<ItemArguments>),
-    /// Show an item
-    Show {
-        /// Item id
-        id: String,
-    },
-    /// List all items
-    List,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ItemArguments {
-    /// The vendor's part number
-    #[arg(long)]
-    pub(crate) id: String,
-    /// Display name
-    #[arg(long)]
-    pub(crate) name: String,
-    /// Firm code
-    #[arg(long)]
-    pub(crate) firm_code: FirmCode,
-    /// Product code
-    #[arg(long)]
-    pub(crate) product_code: ProductCode,
-    /// Concurrent uses one license grants
-    #[arg(long)]
-    pub(crate) license_quantity: Option<u32>,
-    /// End of use: 2030-01-31, or +30d from the first activation
-    #[arg(long, value_name = "END")]
-    pub(crate) expires: Option<String>,
-    /// Usable from this day on
-    #[arg(long, value_name = "DATE")]
-    pub(crate) activates: Option<String>,
-    /// Usable for so long from the first use: 30d
-    #[arg(long, value_name = "DAYS")]
-    pub(crate) usage_period: Option<String>,
-    /// Releases until then are covered: 2030-01-31, or +365d from the first activation
-    #[arg(long, value_name = "END")]
-    pub(crate) maintenance: Option<String>,
-    /// Units one license starts with
-    #[arg(long)]
-    pub(crate) unit_counter: Option<u32>,
-    /// Feature bits: 0x3
-    #[arg(long, value_name = "BITS")]
-    pub(crate) feature_map: Option<String>,
-    /// Free text
-    #[arg(long)]
-    pub(crate) text: Option<String>,
-    /// Kinds of container that may hold it: dongle,act
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) containers: Option<Vec<String>>,
-    /// How much of a computer may change: loose, medium, strict
-    #[arg(long)]
-    pub(crate) tolerance: Option<String>,
-    /// Returning: allowed, denied, approval
-    #[arg(long = "return", value_name = "POLICY")]
-    pub(crate) returns: Option<String>,
-    /// Re-activation: never, always, after:365d, approval
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) reactivation: Option<String>,
-    /// Restore of a whole act license: never, always, after:30d
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) restore: Option<String>,
-    /// Whether a quantity may be spread over containers: allowed, denied
-    #[arg(long, value_name = "POLICY")]
-    pub(crate) split: Option<String>,
-    /// Counting: user-limit, station-share, exclusive, no-user-limit, local-only
-    #[arg(long)]
-    pub(crate) access: Option<String>,
-    /// Longest borrowing: 14d
-    #[arg(long, value_name = "DAYS")]
-    pub(crate) borrow: Option<String>,
-    /// Linger time: 60s
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) linger: Option<String>,
-    /// A module licensed with the product: PRODUCT-CODE=NAME (repeatable)
-    #[arg(long = "module", value_name = "CODE=NAME")]
-    pub(crate) modules: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum OrderCommand {
-    /// Create an order with its licenses and its ticket; sending it again gives the same ticket
-    Create {
-        /// The vendor's order id
-        #[arg(long)]
-        order_id: String,
-        /// The vendor's customer id
-        #[arg(long)]
-        customer: Option<String>,
-        /// Free text
-        #[arg(long)]
-        comment: Option<String>,
-        /// Item and quantity, ID=QTY (repeatable)
-        #[arg(long = "item", value_name = "ID=QTY", required = true)]
-        items: Vec<String>,
-        /// Which ticket the licenses go on
-        #[arg(long, default_value = "new", value_parser = ["new"])]
-        ticket: String,
-        /// All licenses must stay in one container
-        #[arg(long)]
-        together: bool,
-    },
-    /// Show an order with its ticket
-    Show {
-        /// Order id
-        id: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 pub(crate) enum TicketCommand {
     /// Show the licenses of a ticket, where they are, and what can be done
     Show {
@@ -212,10 +134,13 @@ pub(crate) enum TicketCommand {
         /// File with the ticket (arguments are visible to other users of a computer)
         #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
         ticket_file: Option<PathBuf>,
+        /// Also licenses there is nothing more to do with: consumed updates, withdrawn and replaced ones
+        #[arg(long)]
+        all: bool,
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct TicketArgument {
     /// The ticket; - reads it from standard input
     #[arg(long, required_unless_present = "ticket_file")]
@@ -249,6 +174,38 @@ pub(crate) enum ContainerCommand {
     Import {
         /// The file
         file: PathBuf,
+    },
+    /// Show what has happened to a container, on the server
+    History {
+        /// Serial
+        serial: ContainerSerial,
+        /// Print comma-separated values
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// Show a container as the server knows it
+    Status {
+        /// Serial
+        serial: ContainerSerial,
+    },
+    /// Serve a container again in which manipulation was detected (vendor)
+    Clear {
+        /// Serial
+        serial: ContainerSerial,
+        /// Why
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Make the update for a container from what it has proven, without a context (vendor)
+    Push {
+        /// Serial
+        serial: ContainerSerial,
+        /// Firm code
+        #[arg(long)]
+        firm_code: FirmCode,
+        /// Where to, *.WibuCmRaU
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
     /// Show how well this computer still matches the one an act license is bound to
     Binding {
@@ -285,6 +242,24 @@ pub(crate) struct TransferArguments {
     pub(crate) container: ContainerSerial,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReactivationArguments {
+    #[command(flatten)]
+    pub(crate) transfer: TransferArguments,
+    /// Accept that the containers which hold the licenses now are blacklisted, with everything in them
+    #[arg(long)]
+    pub(crate) accept_conditions: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArguments {
+    #[command(flatten)]
+    pub(crate) ticket: TicketArgument,
+    /// Serial of the container
+    #[arg(long)]
+    pub(crate) container: ContainerSerial,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
     /// Make a context file
@@ -304,27 +279,52 @@ pub(crate) enum ContextCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TransferCommand {
     /// Send a context to the server and write the update it answers with
-    Request {
-        #[command(flatten)]
-        ticket: TicketArgument,
-        /// Activate this license, or a part of it (repeatable); everything available when nothing is named
-        #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection, conflicts_with = "deactivate")]
-        activate: Vec<Selection>,
-        /// Return this license, or a part of it (repeatable)
-        #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection)]
-        deactivate: Vec<Selection>,
-        /// The context, *.WibuCmRaC
-        #[arg(long, value_name = "FILE")]
-        context: PathBuf,
-        /// Where the update goes, *.WibuCmRaU
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
+    Request(Box<RequestArguments>),
     /// Send a context taken after the update: it proves that the licenses have moved
     Receipt {
         /// The context, *.WibuCmRaC
         file: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArguments {
+    /// The ticket; - reads it from standard input
+    #[arg(long)]
+    pub(crate) ticket: Option<String>,
+    /// File with the ticket (arguments are visible to other users of a computer)
+    #[arg(long, value_name = "FILE", conflicts_with = "ticket")]
+    pub(crate) ticket_file: Option<PathBuf>,
+    /// Activate this license, or a part of it (repeatable); everything available when nothing is named
+    #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection, conflicts_with = "deactivate")]
+    pub(crate) activate: Vec<Selection>,
+    /// Return this license, or a part of it (repeatable)
+    #[arg(long, value_name = "ID[=QTY]", value_parser = parse_selection)]
+    pub(crate) deactivate: Vec<Selection>,
+    /// Activate this license again, which is in another container (repeatable; needs --accept-conditions)
+    #[arg(long, value_name = "ID", conflicts_with_all = ["activate", "deactivate"])]
+    pub(crate) reactivate: Vec<LicenseId>,
+    /// Accept that the containers which hold the licenses now are blacklisted, with everything in them
+    #[arg(long, requires = "reactivate")]
+    pub(crate) accept_conditions: bool,
+    /// Cancel what is unfinished of the ticket in the container
+    #[arg(long, conflicts_with_all = ["activate", "deactivate", "reactivate"])]
+    pub(crate) cancel: bool,
+    /// Restore everything of this act license (needs no ticket)
+    #[arg(long, value_name = "SERIAL", conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "ticket", "ticket_file"])]
+    pub(crate) restore: Option<ContainerSerial>,
+    /// Take what the vendor has for the container (needs no ticket)
+    #[arg(long, conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "restore", "ticket", "ticket_file"])]
+    pub(crate) auto_update: bool,
+    /// Turn this pre-activated license into a bound one (needs no ticket)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["activate", "deactivate", "reactivate", "cancel", "restore", "auto_update", "ticket", "ticket_file"])]
+    pub(crate) convert: Option<PathBuf>,
+    /// The context, *.WibuCmRaC
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context: PathBuf,
+    /// Where the update goes, *.WibuCmRaU
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -346,6 +346,47 @@ pub(crate) enum LicenseCommand {
     History {
         /// License id
         id: LicenseId,
+        /// Print comma-separated values
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// Find licenses on the server
+    Search(SearchArguments),
+    /// Show a license and where it is, on the server
+    Show {
+        /// License id
+        id: LicenseId,
+    },
+    /// Take a license back: what is inactive at once, the rest when its containers next make contact
+    Withdraw {
+        /// License id
+        id: LicenseId,
+        /// Give it back to its owner instead
+        #[arg(long)]
+        cancel: bool,
+    },
+    /// Put a license of another item in the place of one
+    Replace {
+        /// License id
+        id: LicenseId,
+        /// The other item
+        #[arg(long, value_name = "ITEM")]
+        by: String,
+    },
+    /// Make a pre-activated license: a signed file that works at once on any computer
+    PreActivate(PreActivationArguments),
+    /// Take a pre-activated license into this computer
+    Install {
+        /// The file
+        file: PathBuf,
+    },
+    /// Turn a pre-activated license into one that is bound to a container, online
+    Convert {
+        /// The file
+        file: PathBuf,
+        /// Serial of the container
+        #[arg(long)]
+        container: ContainerSerial,
     },
 }
 

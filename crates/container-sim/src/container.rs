@@ -3,6 +3,7 @@
 use licensing_core::Entropy;
 use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
 use licensing_core::codec::{Decode, Encode};
+use licensing_core::crypto::sign::PublicKey;
 use licensing_core::device::{ApplyReport, DeviceError, DeviceState, FirmItem, Proof};
 use licensing_core::error::VerifyError;
 use licensing_core::ids::{ContainerSerial, EntryId, FirmCode, LicenseId, Name, ProductCode};
@@ -124,6 +125,8 @@ pub struct ProductInfo {
     pub units: Option<u64>,
     /// First use, once a usage period has begun.
     pub usage_started: Option<Timestamp>,
+    /// Concurrent uses that updates have added.
+    pub added_uses: u64,
 }
 
 /// A firm item as anyone may see it.
@@ -133,6 +136,10 @@ pub struct FirmInfo {
     pub firm_code: FirmCode,
     /// The vendor's name.
     pub name: Option<Name>,
+    /// The vendor's root that is pinned.
+    pub root: Option<PublicKey>,
+    /// The vendor has locked it for good.
+    pub locked: bool,
     /// Steps applied so far.
     pub counter: u64,
     /// Product items.
@@ -150,6 +157,7 @@ impl ProductInfo {
             terms: product.terms.clone(),
             units: product.units,
             usage_started: product.usage_started,
+            added_uses: product.added_uses,
         }
     }
 }
@@ -161,6 +169,8 @@ impl FirmInfo {
         Self {
             firm_code: firm.firm_code,
             name: firm.name.clone(),
+            root: firm.root,
+            locked: firm.locked,
             counter: firm.link.counter,
             products: firm.products.iter().map(ProductInfo::of).collect(),
         }

@@ -18,8 +18,9 @@
 mod access;
 mod registry;
 mod system;
+mod vendor_files;
 
-pub use access::{Answer, Found, Warning};
+pub use access::{Answer, Found, Source, Warning};
 pub use registry::{Listed, Places, Registry, RuntimeError};
 pub use system::{SystemClock, SystemEntropy};
 

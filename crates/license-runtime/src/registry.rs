@@ -10,6 +10,7 @@ use container_sim::dongle::{self, Card, Dongle};
 use container_sim::storage::{DirStorage, Storage, replace};
 use container_sim::traits::{HostTraits, LinuxHost};
 use container_sim::{Container, ContainerError};
+use licensing_core::error::VerifyError;
 use licensing_core::ids::{ContainerKind, ContainerSerial, FirmCode};
 
 use crate::system::{SystemClock, SystemEntropy};
@@ -27,6 +28,8 @@ pub struct Places {
     pub anchors: Vec<PathBuf>,
     /// Unfinished transfers.
     pub transfers: PathBuf,
+    /// Pre-activated licenses and blacklists.
+    pub vendor: PathBuf,
 }
 
 impl Places {
@@ -37,6 +40,7 @@ impl Places {
             containers: home.join("containers"),
             anchors: vec![home.join("anchors"), state.join("anchors")],
             transfers: home.join("transfers"),
+            vendor: home.join("vendor"),
         }
     }
 }
@@ -47,6 +51,9 @@ pub enum RuntimeError {
     /// The container says no.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// A vendor's file is not acceptable.
+    #[error(transparent)]
+    File(#[from] VerifyError),
     /// Another program uses the containers.
     #[error("another program is using the containers of this computer")]
     Busy,
@@ -61,6 +68,7 @@ impl RuntimeError {
     pub fn code(&self) -> &str {
         match self {
             Self::Container(error) => error.code(),
+            Self::File(error) => error.code(),
             Self::Busy => "container_busy",
             Self::Exists(_) => "container_exists",
         }
@@ -105,12 +113,16 @@ impl Registry {
     /// As [`Registry::open`].
     pub fn open_on(places: Places, host: Box<dyn HostTraits>) -> Result<Self, RuntimeError> {
         // Makes the folders with the right modes.
-        for folder in places.anchors.iter().chain([&places.containers, &places.transfers]) {
+        for folder in places.anchors.iter().chain([&places.containers, &places.transfers, &places.vendor]) {
             DirStorage::open(folder)?;
         }
         let lock = lock(&places.containers.join(".lock"))?;
         let (entropy, clock) = (SystemEntropy::default(), SystemClock);
         Ok(Self { places, host, entropy, clock, _lock: lock })
+    }
+
+    pub(crate) const fn places(&self) -> &Places {
+        &self.places
     }
 
     /// Where unfinished transfers are kept.
@@ -200,7 +212,7 @@ impl Registry {
             let container = match self.container(serial) {
                 Ok(container) => Ok(container),
                 Err(RuntimeError::Container(error)) => Err(error),
-                Err(error @ (RuntimeError::Busy | RuntimeError::Exists(_))) => return Err(error),
+                Err(error) => return Err(error),
             };
             listed.push(Listed { serial, container });
         }

@@ -1,5 +1,9 @@
 //! The server's JSON interface, a method for each request.
 
+mod life;
+
+pub use life::LicenseSearch;
+
 use hyper::Method;
 use licensing_wire::json::{
     ContainerAnswer, ContainerList, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderRequest,
@@ -40,6 +44,10 @@ impl ServerClient {
     fn answer<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, ClientError> {
         let bytes = self.http.send(call)?;
         serde_json::from_slice(&bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+    }
+
+    fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.answer(&Call { method: Method::DELETE, path, body: None, idempotency_key: None })
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -99,12 +107,12 @@ impl ServerClient {
         self.get(&format!("/api/v1/orders/{}", encoded(id)))
     }
 
-    /// What is on a ticket.
+    /// What is on a ticket; with `all` also what there is nothing more to do with.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn ticket(&self, ticket: &str) -> Result<TicketAnswer, ClientError> {
-        self.post("/api/v1/tickets/show", &TicketRequest { ticket: ticket.to_owned() }, None)
+    pub fn ticket(&self, ticket: &str, all: bool) -> Result<TicketAnswer, ClientError> {
+        self.post("/api/v1/tickets/show", &TicketRequest { ticket: ticket.to_owned(), all }, None)
     }
 
     /// The template of a vendor.

@@ -8,7 +8,10 @@ use licensing_core::limits::{TEMPLATE_BYTES_MAX, UPDATE_BYTES_MAX};
 use licensing_core::ticket_code::TicketCode;
 use licensing_core::{Entropy, random};
 use licensing_wire::binary::{from_base64, to_base64, to_hex};
-use licensing_wire::json::{ReceiptRequest, SelectionMessage, TransferRequest};
+use licensing_wire::json::{
+    AutomaticUpdateRequest, CancellationRequest, ConversionRequest, ReactivationRequest, ReceiptAnswer,
+    ReceiptRequest, RestoreRequest, SelectionMessage, TransferAnswer, TransferRequest,
+};
 
 use crate::client::ServerClient;
 use crate::http::ClientError;
@@ -128,13 +131,123 @@ impl<E> From<io::Error> for TransferError<E> {
     }
 }
 
-/// Which way licenses move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Into the container.
-    Activate,
-    /// Out of it.
-    Deactivate,
+/// What a transfer is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Licenses of the ticket into the container; everything possible when none is named.
+    Activate {
+        /// The ticket.
+        ticket: TicketCode,
+        /// The licenses.
+        licenses: Vec<SelectionMessage>,
+    },
+    /// Licenses of the ticket out of the container; everything possible when none is named.
+    Deactivate {
+        /// The ticket.
+        ticket: TicketCode,
+        /// The licenses.
+        licenses: Vec<SelectionMessage>,
+    },
+    /// Licenses of the ticket that are in other containers into this one. The user accepts that those are blacklisted.
+    Reactivate {
+        /// The ticket.
+        ticket: TicketCode,
+        /// License ids; everything possible when none is named.
+        licenses: Vec<String>,
+        /// Whether he does.
+        accept_conditions: bool,
+    },
+    /// What is unfinished of the ticket in the container undone.
+    Cancel {
+        /// The ticket.
+        ticket: TicketCode,
+    },
+    /// Everything of another act license of this computer into this one.
+    Restore {
+        /// The other one.
+        old: ContainerSerial,
+    },
+    /// What the vendor has for the container.
+    AutomaticUpdate,
+    /// A pre-activated license into the container.
+    Convert {
+        /// The license file.
+        license: Vec<u8>,
+    },
+}
+
+impl Wish {
+    /// What is asked, as a hash: the same question gives the same hash.
+    #[must_use]
+    pub fn fingerprint(&self, serial: ContainerSerial, firm_code: FirmCode) -> String {
+        let mut parts: Vec<Vec<u8>> =
+            vec![serial.to_bytes().to_vec(), firm_code.get().to_be_bytes().to_vec()];
+        let mut ask = |kind: &str, ticket: Option<&TicketCode>| {
+            parts.push(kind.as_bytes().to_vec());
+            parts.extend(ticket.map(|ticket| ticket.canonical().as_bytes().to_vec()));
+        };
+        match self {
+            Self::Activate { ticket, .. } => ask("activate", Some(ticket)),
+            Self::Deactivate { ticket, .. } => ask("deactivate", Some(ticket)),
+            Self::Reactivate { ticket, .. } => ask("reactivate", Some(ticket)),
+            Self::Cancel { ticket } => ask("cancel", Some(ticket)),
+            Self::Restore { .. } => ask("restore", None),
+            Self::AutomaticUpdate => ask("automatic update", None),
+            Self::Convert { .. } => ask("convert", None),
+        }
+        match self {
+            Self::Activate { licenses, .. } | Self::Deactivate { licenses, .. } => {
+                for license in licenses {
+                    parts.push(license.id.as_bytes().to_vec());
+                    parts.push(license.quantity.unwrap_or(0).to_be_bytes().to_vec());
+                }
+            }
+            Self::Reactivate { licenses, accept_conditions, .. } => {
+                parts.extend(licenses.iter().map(|license| license.as_bytes().to_vec()));
+                parts.push(vec![u8::from(*accept_conditions)]);
+            }
+            Self::Restore { old } => parts.push(old.to_bytes().to_vec()),
+            Self::Convert { license } => parts.push(license.clone()),
+            Self::Cancel { .. } | Self::AutomaticUpdate => {}
+        }
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        to_hex(&hash("transfer request", &parts))
+    }
+
+    /// Asks the server. The same `key` with the same context gives the same answer, however often it is sent.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn ask(
+        &self,
+        server: &ServerClient,
+        context: String,
+        key: &str,
+    ) -> Result<TransferAnswer, ClientError> {
+        match self {
+            Self::Activate { ticket, licenses } => {
+                let (ticket, licenses) = (ticket.to_string(), licenses.clone());
+                server.activate(&TransferRequest { ticket, licenses, context }, key)
+            }
+            Self::Deactivate { ticket, licenses } => {
+                let (ticket, licenses) = (ticket.to_string(), licenses.clone());
+                server.deactivate(&TransferRequest { ticket, licenses, context }, key)
+            }
+            Self::Reactivate { ticket, licenses, accept_conditions } => {
+                let (ticket, licenses) = (ticket.to_string(), licenses.clone());
+                let accept_conditions = *accept_conditions;
+                server.reactivate(&ReactivationRequest { ticket, licenses, context, accept_conditions }, key)
+            }
+            Self::Cancel { ticket } => {
+                server.cancel(&CancellationRequest { ticket: ticket.to_string(), context }, key)
+            }
+            Self::Restore { old } => server.restore(&RestoreRequest { old: old.to_string(), context }, key),
+            Self::AutomaticUpdate => server.automatic_update(&AutomaticUpdateRequest { context }, key),
+            Self::Convert { license } => {
+                server.convert(&ConversionRequest { license: to_base64(license), context }, key)
+            }
+        }
+    }
 }
 
 /// A transfer that finished.
@@ -155,32 +268,13 @@ pub struct Outcome {
 pub struct Transfer<'a> {
     /// The server.
     pub server: &'a ServerClient,
-    /// The ticket.
-    pub ticket: &'a TicketCode,
-    /// Which way.
-    pub action: Action,
-    /// Licenses; everything possible when empty.
-    pub licenses: &'a [SelectionMessage],
+    /// What it is to do.
+    pub wish: &'a Wish,
     /// The vendor.
     pub firm_code: FirmCode,
 }
 
 impl Transfer<'_> {
-    /// What is asked, as a hash: the same question gives the same hash.
-    fn fingerprint(&self, serial: ContainerSerial) -> String {
-        let action = [self.action as u8];
-        let (serial, firm_code) = (serial.to_bytes(), self.firm_code.get().to_be_bytes());
-        let ticket = self.ticket.canonical();
-        let mut parts: Vec<&[u8]> = vec![&action, &serial, &firm_code, ticket.as_bytes()];
-        let quantities: Vec<[u8; 4]> =
-            self.licenses.iter().map(|l| l.quantity.unwrap_or(0).to_be_bytes()).collect();
-        for (license, quantity) in self.licenses.iter().zip(&quantities) {
-            parts.push(license.id.as_bytes());
-            parts.push(quantity);
-        }
-        to_hex(&hash("transfer request", &parts))
-    }
-
     /// Does the transfer, or finishes the one that was interrupted.
     ///
     /// Each phase is told to `progress` when it begins.
@@ -195,7 +289,7 @@ impl Transfer<'_> {
         progress: &mut dyn FnMut(Phase),
     ) -> Result<Outcome, TransferError<C::Error>> {
         progress(Phase::Starting);
-        let fingerprint = self.fingerprint(container.serial());
+        let fingerprint = self.wish.fingerprint(container.serial(), self.firm_code);
         let unfinished = journal.load()?.filter(|entry| entry.firm_code == self.firm_code.get());
         let resumable = unfinished.filter(|entry| match entry.stage {
             // Its update is in the container; the next context proves it whatever is asked now.
@@ -240,31 +334,16 @@ impl Transfer<'_> {
         entry: JournalEntry,
     ) -> Result<Outcome, TransferError<C::Error>> {
         progress(Phase::DownloadingUpdate);
-        let request = TransferRequest {
-            ticket: self.ticket.to_string(),
-            licenses: self.licenses.to_vec(),
-            context: entry.context.clone(),
+        let answer = match self.wish.ask(self.server, entry.context.clone(), &entry.key) {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.refused(container, journal, progress, error)),
         };
-        let answer = match self.action {
-            Action::Activate => self.server.activate(&request, &entry.key),
-            Action::Deactivate => self.server.deactivate(&request, &entry.key),
-        };
-        let answer = answer.inspect_err(|error| {
-            if !error.is_passing() {
-                // Refused for good: there is nothing to resume. A journal that cannot be removed is found, and
-                // refused again, next time.
-                let _ = journal.clear();
-            }
-        })?;
         let update = from_base64(&answer.update, UPDATE_BYTES_MAX).map_err(bad_answer)?;
         progress(Phase::ImportingUpdate);
         let imported = container.import_update(&update).map_err(TransferError::Container)?;
         journal.store(&JournalEntry { stage: Stage::Imported, ..entry })?;
-        progress(Phase::CreatingReceipt);
-        let receipt = container.create_context(self.firm_code).map_err(TransferError::Container)?;
-        progress(Phase::UploadingReceipt);
         let key = to_hex(&random::<16>(entropy));
-        let uploaded = self.server.receipt(&ReceiptRequest { context: to_base64(&receipt) }, &key);
+        let uploaded = self.upload_receipt(container, progress, &key)?;
         let receipt_uploaded = match uploaded {
             Ok(_) => true,
             Err(error) if error.is_passing() => false,
@@ -274,6 +353,44 @@ impl Transfer<'_> {
             journal.clear()?;
         }
         Ok(Outcome { serial: container.serial(), imported, receipt_uploaded, resumed: false })
+    }
+
+    /// A refusal for good: there is nothing to resume. When an update goes with it, the container takes it, whatever
+    /// its user wanted: the vendor's part of the transaction, what a stale context missed, or a lock.
+    fn refused<C: TransferContainer>(
+        &self,
+        container: &mut C,
+        journal: &mut dyn Journal,
+        progress: &mut dyn FnMut(Phase),
+        error: ClientError,
+    ) -> TransferError<C::Error> {
+        if error.is_passing() {
+            return error.into();
+        }
+        // A journal that cannot be removed is found, and refused again, next time.
+        let _ = journal.clear();
+        let update = error.problem().update.and_then(|update| from_base64(&update, UPDATE_BYTES_MAX).ok());
+        if let Some(update) = update {
+            progress(Phase::ImportingUpdate);
+            // The refusal is what the user has to hear; a receipt that fails is made up for by the next contact.
+            if container.import_update(&update).is_ok() {
+                let key = to_hex(&hash("receipt after a refusal", &[&update]));
+                let _ = self.upload_receipt(container, progress, &key);
+            }
+        }
+        error.into()
+    }
+
+    fn upload_receipt<C: TransferContainer>(
+        &self,
+        container: &mut C,
+        progress: &mut dyn FnMut(Phase),
+        key: &str,
+    ) -> Result<Result<ReceiptAnswer, ClientError>, TransferError<C::Error>> {
+        progress(Phase::CreatingReceipt);
+        let receipt = container.create_context(self.firm_code).map_err(TransferError::Container)?;
+        progress(Phase::UploadingReceipt);
+        Ok(self.server.receipt(&ReceiptRequest { context: to_base64(&receipt) }, key))
     }
 }
 

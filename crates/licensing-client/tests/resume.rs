@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use licensing_client::{
-    Action, Imported, Journal, JournalEntry, Outcome, PHASES, Phase, ServerClient, Settings, Transfer,
-    TransferContainer, TransferError,
+    Imported, Journal, JournalEntry, Outcome, PHASES, Phase, ServerClient, Settings, Transfer,
+    TransferContainer, TransferError, Wish,
 };
 use licensing_core::ids::{ContainerKind, ContainerSerial, FirmCode};
 use licensing_core::testing::TestEntropy;
@@ -197,22 +197,35 @@ impl World {
         }
     }
 
-    fn run(&mut self, action: Action, script: &[Next]) -> Result<Outcome, TransferError<&'static str>> {
+    fn run(
+        &mut self,
+        make: fn(TicketCode) -> Wish,
+        script: &[Next],
+    ) -> Result<Outcome, TransferError<&'static str>> {
         self.script.play(script);
         self.phases.clear();
         let ticket: TicketCode = TICKET.parse().unwrap();
         let firm_code = FirmCode::new(1).unwrap();
-        let transfer = Transfer { server: &self.server, ticket: &ticket, action, licenses: &[], firm_code };
+        let wish = make(ticket);
+        let transfer = Transfer { server: &self.server, wish: &wish, firm_code };
         let phases = &mut self.phases;
         transfer
             .run(&mut self.container, &mut self.journal, &mut self.entropy, &mut |phase| phases.push(phase))
     }
 }
 
+fn activate(ticket: TicketCode) -> Wish {
+    Wish::Activate { ticket, licenses: vec![] }
+}
+
+fn deactivate(ticket: TicketCode) -> Wish {
+    Wish::Deactivate { ticket, licenses: vec![] }
+}
+
 #[test]
 fn an_undisturbed_transfer_shows_its_phases_and_leaves_no_journal() {
     let mut world = World::new();
-    let outcome = world.run(Action::Activate, &[update(), receipt()]).unwrap();
+    let outcome = world.run(activate, &[update(), receipt()]).unwrap();
     assert!(outcome.receipt_uploaded && !outcome.resumed);
     assert_eq!(world.journal.0, None);
     let numbers: Vec<usize> = world.phases.iter().map(|phase| phase.number()).collect();
@@ -229,7 +242,7 @@ fn an_undisturbed_transfer_shows_its_phases_and_leaves_no_journal() {
 fn lost_requests_and_lost_answers_are_asked_again_with_the_same_words() {
     for lost in [Next::Drop, Next::ReadAndDrop, problem(503, "try_again")] {
         let mut world = World::new();
-        let outcome = world.run(Action::Activate, &[lost.clone(), update(), receipt()]).unwrap();
+        let outcome = world.run(activate, &[lost.clone(), update(), receipt()]).unwrap();
         assert!(outcome.receipt_uploaded, "{lost:?}");
         let mut asked = world.script.asked();
         asked.retain(|a| a.path == "/api/v1/activations");
@@ -241,11 +254,11 @@ fn lost_requests_and_lost_answers_are_asked_again_with_the_same_words() {
 #[test]
 fn an_interrupted_transfer_is_resumed_and_not_begun_again() {
     let mut world = World::new();
-    let broken = world.run(Action::Activate, &[Next::ReadAndDrop, Next::ReadAndDrop]);
+    let broken = world.run(activate, &[Next::ReadAndDrop, Next::ReadAndDrop]);
     assert!(matches!(broken, Err(TransferError::Server(error)) if error.is_passing()));
     let first = world.script.asked();
     assert!(!format!("{:?}", world.journal.0).contains("ABCDE"), "no ticket in the journal");
-    let outcome = world.run(Action::Activate, &[update(), receipt()]).unwrap();
+    let outcome = world.run(activate, &[update(), receipt()]).unwrap();
     assert!(outcome.resumed && outcome.receipt_uploaded);
     assert_eq!(world.script.asked().first(), first.first(), "same key, same context");
     assert_eq!(world.container.contexts, 2, "one for the request, one for the receipt");
@@ -256,9 +269,9 @@ fn an_interrupted_transfer_is_resumed_and_not_begun_again() {
 fn a_power_cut_at_the_import_resumes_as_well() {
     let mut world = World::new();
     world.container.breaks_at_import = true;
-    assert!(matches!(world.run(Action::Activate, &[update()]), Err(TransferError::Container("power cut"))));
+    assert!(matches!(world.run(activate, &[update()]), Err(TransferError::Container("power cut"))));
     let first = world.script.asked();
-    assert!(world.run(Action::Activate, &[update(), receipt()]).unwrap().resumed);
+    assert!(world.run(activate, &[update(), receipt()]).unwrap().resumed);
     assert_eq!(world.script.asked().first(), first.first());
     assert_eq!(world.container.imports, 1);
 }
@@ -266,9 +279,9 @@ fn a_power_cut_at_the_import_resumes_as_well() {
 #[test]
 fn a_lost_receipt_is_no_failure_and_the_next_transfer_proves_it() {
     let mut world = World::new();
-    let outcome = world.run(Action::Activate, &[update(), Next::Drop, Next::ReadAndDrop]).unwrap();
+    let outcome = world.run(activate, &[update(), Next::Drop, Next::ReadAndDrop]).unwrap();
     assert!(!outcome.receipt_uploaded && world.journal.0.is_some());
-    let next = world.run(Action::Deactivate, &[update(), receipt()]).unwrap();
+    let next = world.run(deactivate, &[update(), receipt()]).unwrap();
     assert!(next.receipt_uploaded && !next.resumed);
     assert_eq!(world.journal.0, None);
 }
@@ -276,12 +289,12 @@ fn a_lost_receipt_is_no_failure_and_the_next_transfer_proves_it() {
 #[test]
 fn a_refusal_ends_the_transfer_and_another_question_is_another_transfer() {
     let mut world = World::new();
-    let refused = world.run(Action::Activate, &[problem(409, "license_not_available")]);
+    let refused = world.run(activate, &[problem(409, "license_not_available")]);
     assert!(matches!(refused, Err(TransferError::Server(error)) if !error.is_passing()));
     assert_eq!(world.journal.0, None, "nothing to resume");
-    assert!(world.run(Action::Activate, &[Next::Drop, Next::Drop]).is_err());
+    assert!(world.run(activate, &[Next::Drop, Next::Drop]).is_err());
     let before = world.journal.0.clone().unwrap();
-    assert!(!world.run(Action::Deactivate, &[update(), receipt()]).unwrap().resumed);
+    assert!(!world.run(deactivate, &[update(), receipt()]).unwrap().resumed);
     let asked = world.script.asked();
     let return_request = asked.iter().find(|asked| asked.path == "/api/v1/deactivations").unwrap();
     assert!(return_request.key != before.key && !return_request.body.contains(&before.context));
@@ -291,10 +304,10 @@ fn a_refusal_ends_the_transfer_and_another_question_is_another_transfer() {
 #[test]
 fn an_overtaken_context_is_replaced_by_a_new_one() {
     let mut world = World::new();
-    assert!(world.run(Action::Activate, &[Next::Drop, Next::Drop]).is_err());
+    assert!(world.run(activate, &[Next::Drop, Next::Drop]).is_err());
     world.script.asked();
     let script = [problem(409, "context_out_of_date"), update(), receipt()];
-    let outcome = world.run(Action::Activate, &script).unwrap();
+    let outcome = world.run(activate, &script).unwrap();
     assert!(!outcome.resumed);
     let asked = world.script.asked();
     assert_ne!(asked[0].body, asked[1].body);

@@ -87,6 +87,12 @@ pub enum AccessRefusal {
         /// End of maintenance.
         until: Timestamp,
     },
+    /// The vendor has locked the licenses in this container.
+    #[error("the vendor has locked the licenses in this container")]
+    Locked,
+    /// The container is on the vendor's blacklist.
+    #[error("this container is on the vendor's blacklist")]
+    Blacklisted,
 }
 
 impl AccessRefusal {
@@ -101,6 +107,8 @@ impl AccessRefusal {
             Self::FeatureMissing { .. } => "feature_missing",
             Self::UnitsExhausted { .. } => "units_exhausted",
             Self::MaintenanceOver { .. } => "maintenance_over",
+            Self::Locked => "license_locked",
+            Self::Blacklisted => "license_blacklisted",
         }
     }
 
@@ -119,6 +127,7 @@ impl AccessRefusal {
             Self::Expired { .. } | Self::UsagePeriodOver { .. } => 3,
             Self::NotYetValid { .. } => 4,
             Self::UnitsExhausted { .. } => 5,
+            Self::Locked | Self::Blacklisted => 6,
         }
     }
 }

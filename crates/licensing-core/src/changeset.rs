@@ -1,13 +1,16 @@
 //! Change sets: what a decision wants stored, all or nothing. Storage drivers interpret them and decide nothing.
 
 use crate::activation::Activation;
+use crate::approval::Approval;
+use crate::blacklist::BlacklistEntry;
 use crate::container::{ContainerRecord, FirmRecord, PendingStep};
 use crate::crypto::digest::Digest;
 use crate::event::Event;
-use crate::ids::{ContainerSerial, FirmCode};
+use crate::ids::{ContainerSerial, FirmCode, PreActivationId};
 use crate::item::Item;
 use crate::license::LicenseLine;
 use crate::order::{Order, StoredCode};
+use crate::preactivation::PreActivation;
 use crate::step::{ChainLink, StepId};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -68,6 +71,13 @@ pub enum Change {
         /// Its hash.
         hash: Digest,
     },
+    /// Forgets which contexts were seen: the vendor has cleared the container.
+    ForgetContexts {
+        /// The container.
+        serial: ContainerSerial,
+        /// The firm item.
+        firm_code: FirmCode,
+    },
     /// Inserts an issued step.
     InsertStep {
         /// The container.
@@ -86,6 +96,40 @@ pub enum Change {
         /// When.
         at: Timestamp,
     },
+    /// Marks a step as replaced by a competing one; it may still turn out to have been applied.
+    VoidStep {
+        /// The step.
+        id: StepId,
+    },
+    /// Makes a replaced step count again: the step before it was applied after all.
+    ReviveStep {
+        /// The step.
+        id: StepId,
+    },
+    /// Marks a step as one that was never applied and never can be.
+    DropStep {
+        /// The step.
+        id: StepId,
+        /// The context that proves it.
+        proof: Digest,
+        /// When.
+        at: Timestamp,
+    },
+    /// Inserts or updates an approval.
+    PutApproval(Approval),
+    /// Inserts an entry of the blacklist; its version must be the next one.
+    InsertBlacklisted(BlacklistEntry),
+    /// Inserts or updates a pre-activated license.
+    PutPreActivation(PreActivation),
+    /// Notes that a container has converted a pre-activated license; a second time is a conflict.
+    InsertConversion {
+        /// The pre-activated license.
+        id: PreActivationId,
+        /// The container.
+        serial: ContainerSerial,
+    },
+    /// Begins (`Some`) or ends the reconciliation of a restored database.
+    SetReconciling(Option<Timestamp>),
     /// Inserts or updates an API token.
     PutToken(crate::token::ApiToken),
     /// Keeps a context as a receipt; one that is kept already is left as it is.

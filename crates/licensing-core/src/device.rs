@@ -69,6 +69,8 @@ pub struct FirmItem {
     pub products: Vec<ProductItem>,
     /// Removals the server has not confirmed.
     pub removals: Vec<Removal>,
+    /// The vendor has locked it for good: nothing in it can be used.
+    pub locked: bool,
 }
 
 /// The complete state of a container. This is what is persisted, version 1 of the record.
@@ -281,6 +283,7 @@ impl FirmItem {
             binding: None,
             products: Vec::new(),
             removals: Vec::new(),
+            locked: false,
         }
     }
 

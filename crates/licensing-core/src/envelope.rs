@@ -40,10 +40,14 @@ pub enum FileType {
     DeviceCertificate,
     /// An act license file.
     ActLicense,
+    /// A vendor's list of containers that are not to be used.
+    Blacklist,
+    /// A license bound to nothing.
+    PreActivated,
 }
 
 /// Every file type with its number and name.
-pub const FILE_TYPES: [(FileType, u8, &str); 7] = [
+pub const FILE_TYPES: [(FileType, u8, &str); 9] = [
     (FileType::Context, 1, "context"),
     (FileType::Update, 2, "update"),
     (FileType::Template, 3, "template"),
@@ -51,6 +55,8 @@ pub const FILE_TYPES: [(FileType, u8, &str); 7] = [
     (FileType::IssuingCertificate, 5, "issuing certificate"),
     (FileType::DeviceCertificate, 6, "device certificate"),
     (FileType::ActLicense, 7, "act license"),
+    (FileType::Blacklist, 8, "blacklist"),
+    (FileType::PreActivated, 9, "pre-activated license"),
 ];
 
 impl FileType {

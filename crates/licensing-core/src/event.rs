@@ -55,6 +55,54 @@ actions! {
     ReturnIssued = "return_issued",
     /// A context proved a return.
     ReturnConfirmed = "return_confirmed",
+    /// A context proved that an activation never took place and never can.
+    ActivationVoid = "activation_void",
+    /// A context proved that a return never took place and never can.
+    ReturnVoid = "return_void",
+    /// An unfinished transfer was cancelled by a competing step.
+    TransferCancelled = "transfer_cancelled",
+    /// A license was activated again without a return; what is told is where it was.
+    LicenseReactivated = "license_reactivated",
+    /// A license was restored into a new container; what is told is where it was.
+    LicenseRestored = "license_restored",
+    /// The vendor wants a license back.
+    WithdrawalRequested = "withdrawal_requested",
+    /// The vendor no longer wants it back.
+    WithdrawalCancelled = "withdrawal_cancelled",
+    /// A step that takes it out of a container was issued.
+    WithdrawalIssued = "withdrawal_issued",
+    /// The vendor has it back: at once when it was inactive, else proven by a context.
+    WithdrawalConfirmed = "withdrawal_confirmed",
+    /// The vendor put another license in its place.
+    LicenseReplaced = "license_replaced",
+    /// A user asked for something the vendor decides.
+    ApprovalRequested = "approval_requested",
+    /// The vendor said yes.
+    ApprovalGranted = "approval_granted",
+    /// The vendor said no.
+    ApprovalDenied = "approval_denied",
+    /// A grant was used.
+    ApprovalUsed = "approval_used",
+    /// A container was put on the blacklist.
+    ContainerBlacklisted = "container_blacklisted",
+    /// A step that locks a blacklisted container was issued.
+    LockIssued = "lock_issued",
+    /// The vendor serves a container again after manipulation was detected.
+    ContainerCleared = "container_cleared",
+    /// A container's state was taken over from its context.
+    ContainerReconciled = "container_reconciled",
+    /// A container holds a license nobody knows, or more of one than there is.
+    UnknownLicenseFound = "unknown_license_found",
+    /// A step that takes out what a container should not hold was issued.
+    SweepIssued = "sweep_issued",
+    /// A pre-activated license was issued.
+    PreActivationIssued = "preactivation_issued",
+    /// A container turned a pre-activated license into a bound one.
+    PreActivationConverted = "preactivation_converted",
+    /// The database was restored; containers tell what is missing.
+    ReconciliationStarted = "reconciliation_started",
+    /// What is missing has been made up for.
+    ReconciliationFinished = "reconciliation_finished",
     /// A container was in a state it cannot honestly be in.
     ManipulationDetected = "manipulation_detected",
     /// A request was refused.
@@ -117,6 +165,7 @@ impl Event {
         Self {
             outcome: refusal.code().to_owned(),
             detail: refusal.to_string(),
+            license: refusal.license(),
             ..Self::new(Action::Refused, actor, at)
         }
     }

@@ -1,7 +1,10 @@
-//! The files that travel: contexts, updates, templates and the certificates in them.
+//! The files that travel: contexts, updates, templates, blacklists, pre-activated licenses and the certificates in
+//! them.
 //! Each is specified byte by byte in `docs/formats/`.
 
+pub mod blacklist;
 pub mod certificate;
 pub mod context;
+pub mod preactivated;
 pub mod template;
 pub mod update;

@@ -239,6 +239,14 @@ id16!(
     /// One product item inside a container; activations that were split keep sharing it.
     EntryId, "entry id"
 );
+id16!(
+    /// One question to the vendor: may this be returned, or activated again. Time-ordered.
+    ApprovalId, "approval id"
+);
+id16!(
+    /// One pre-activated license file. Time-ordered.
+    PreActivationId, "pre-activation id"
+);
 
 /// Makes a time-ordered id: 48 bits of milliseconds, then randomness (the layout of UUID version 7).
 ///

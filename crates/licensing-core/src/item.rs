@@ -6,6 +6,7 @@ use crate::ids::{ContainerKind, FirmCode, ItemId, Name, ProductCode};
 use crate::limits::PERIOD_DAYS_MAX;
 use crate::refusal::Refusal;
 use crate::terms::{InvalidTerms, LicenseTerms};
+use crate::update_item::UpdateTerms;
 
 /// Which kinds of container may hold a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,10 @@ pub struct ItemDefinition {
     pub terms: LicenseTerms,
     /// What users may do.
     pub policy: ItemPolicy,
+    /// What it changes, when it is an update item.
+    pub update: Option<UpdateTerms>,
+    /// The item without a license of which, in the same container, this module cannot be activated.
+    pub requires: Option<ItemId>,
 }
 
 impl ItemDefinition {
@@ -129,7 +134,16 @@ impl ItemDefinition {
         if !self.policy.containers.dongle && !self.policy.containers.act {
             return Err(InvalidTerms { option: "containers", rule: "at least one kind of container" });
         }
-        Ok(())
+        if self.requires.as_ref() == Some(&self.id) {
+            return Err(InvalidTerms { option: "requires", rule: "must be another item" });
+        }
+        match &self.update {
+            Some(update) if update.base == self.id => {
+                Err(InvalidTerms { option: "updates", rule: "must be another item" })
+            }
+            Some(update) => update.validate(),
+            None => Ok(()),
+        }
     }
 }
 

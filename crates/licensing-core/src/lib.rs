@@ -19,6 +19,8 @@
 
 pub mod access;
 pub mod activation;
+pub mod approval;
+pub mod blacklist;
 pub mod changeset;
 pub mod codec;
 pub mod container;
@@ -33,6 +35,7 @@ pub mod item;
 pub mod license;
 pub mod limits;
 pub mod order;
+pub mod preactivation;
 pub mod product;
 pub mod refusal;
 pub mod step;
@@ -43,6 +46,8 @@ pub mod ticket_code;
 pub mod time;
 pub mod token;
 pub mod trust;
+pub mod update_item;
+pub mod vendor;
 pub mod work;
 
 /// A source of randomness, given by whoever calls.

@@ -1,54 +1,14 @@
 //! License lines: what one ordered item gave the customer, and where every unit of its quantity is.
 
+mod ledger;
+
+pub use ledger::{Ledger, Share};
+
 use crate::error::InvalidTransition;
-use crate::ids::{LicenseId, OrderId, TicketId};
-use crate::item::{Item, ItemDefinition, ReturnPolicy};
+use crate::ids::{ContainerSerial, LicenseId, OrderId, TicketId};
+use crate::item::{ItemDefinition, ReactivationPolicy, ReturnPolicy};
 use crate::terms::Remainder;
 use crate::time::Timestamp;
-
-/// A part of the available quantity that was activated before and has come back with what it has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// How many licenses.
-    pub quantity: u32,
-    /// What they have left, all together.
-    pub remainder: Remainder,
-}
-
-/// Where the quantity of a license line is. The parts always add up to the quantity: they are only changed by
-/// moving between each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ledger {
-    /// Available and never activated.
-    pub fresh: u32,
-    /// Available after a return.
-    pub carried: Vec<Share>,
-    /// Issued to a container, not yet proven.
-    pub activating: u32,
-    /// Proven to be in a container.
-    pub active: u32,
-    /// To be removed from a container, not yet proven.
-    pub returning: u32,
-    /// Taken back by the vendor for good.
-    pub withdrawn: u32,
-}
-
-impl Ledger {
-    /// Licenses available for activation.
-    #[must_use]
-    pub fn available(&self) -> u32 {
-        self.fresh + self.carried.iter().map(|share| share.quantity).sum::<u32>()
-    }
-
-    /// All parts together: always the quantity of the line.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        [self.available(), self.activating, self.active, self.returning, self.withdrawn]
-            .iter()
-            .map(|part| u64::from(*part))
-            .sum()
-    }
-}
 
 /// A license line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,10 +23,16 @@ pub struct LicenseLine {
     pub position: u32,
     /// The item as it was when ordered.
     pub item: ItemDefinition,
-    /// Ordered quantity.
+    /// Ordered quantity. Of a replacement it grows as what it replaces is exchanged.
     pub quantity: u32,
     /// Grows with every re-activation; older generations are void.
     pub generation: u32,
+    /// The container it goes to by itself, and to no other, until it comes back from there.
+    pub assigned: Option<ContainerSerial>,
+    /// The license it replaces.
+    pub replaces: Option<LicenseId>,
+    /// The license that replaces it.
+    pub replaced_by: Option<LicenseId>,
     /// Where the quantity is.
     pub ledger: Ledger,
     /// When it was made.
@@ -86,20 +52,38 @@ pub enum LineState {
     PartlyActivated,
     /// All of it is active.
     Activated,
+    /// An update of which all has changed its base.
+    Consumed,
     /// The vendor took all of it back.
     Withdrawn,
+    /// The vendor took all of it back and put another license in its place.
+    Replaced,
 }
+
+/// Every state with its word.
+pub const LINE_STATES: [(LineState, &str); 7] = [
+    (LineState::Available, "available"),
+    (LineState::Pending, "pending"),
+    (LineState::PartlyActivated, "partly_activated"),
+    (LineState::Activated, "activated"),
+    (LineState::Consumed, "consumed"),
+    (LineState::Withdrawn, "withdrawn"),
+    (LineState::Replaced, "replaced"),
+];
 
 impl LineState {
     /// The word for the state.
     #[must_use]
     pub const fn name(self) -> &'static str {
+        LINE_STATES[self as usize].1
+    }
+
+    /// Whether its holder has nothing more to do with it: overviews leave it out.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
         match self {
-            Self::Available => "available",
-            Self::Pending => "pending",
-            Self::PartlyActivated => "partly_activated",
-            Self::Activated => "activated",
-            Self::Withdrawn => "withdrawn",
+            Self::Consumed | Self::Withdrawn | Self::Replaced => true,
+            Self::Available | Self::Pending | Self::PartlyActivated | Self::Activated => false,
         }
     }
 }
@@ -111,6 +95,8 @@ pub enum UserOption {
     Activate,
     /// Return what is active.
     Deactivate,
+    /// Activate again without having returned.
+    Reactivate,
     /// Finish a transfer that is under way.
     Continue,
 }
@@ -122,24 +108,72 @@ impl UserOption {
         match self {
             Self::Activate => "activate",
             Self::Deactivate => "deactivate",
+            Self::Reactivate => "reactivate",
             Self::Continue => "continue",
         }
     }
 }
 
+/// What a new license line is made from.
+#[derive(Debug, Clone)]
+pub struct NewLine {
+    /// Identity.
+    pub id: LicenseId,
+    /// The ticket it is on.
+    pub ticket: TicketId,
+    /// The order that makes it.
+    pub order: OrderId,
+    /// Place on the order.
+    pub position: u32,
+    /// The item.
+    pub item: ItemDefinition,
+    /// Quantity.
+    pub quantity: u32,
+    /// The container it goes to by itself.
+    pub assigned: Option<ContainerSerial>,
+}
+
 impl LicenseLine {
+    /// A new line, all of it fresh.
+    #[must_use]
+    pub fn new(new: NewLine, now: Timestamp) -> Self {
+        Self {
+            id: new.id,
+            ticket: new.ticket,
+            order: new.order,
+            position: new.position,
+            item: new.item,
+            quantity: new.quantity,
+            generation: 0,
+            assigned: new.assigned,
+            replaces: None,
+            replaced_by: None,
+            ledger: Ledger { fresh: new.quantity, ..Ledger::default() },
+            created_at: now,
+            version: 0,
+        }
+    }
+
+    /// Whether it is an update of another license.
+    #[must_use]
+    pub const fn is_update(&self) -> bool {
+        self.item.update.is_some()
+    }
+
     /// The line at a glance.
     #[must_use]
     pub fn state(&self) -> LineState {
         let ledger = &self.ledger;
         if ledger.activating + ledger.returning > 0 {
             LineState::Pending
-        } else if ledger.withdrawn == self.quantity {
-            LineState::Withdrawn
+        } else if self.quantity > 0 && ledger.withdrawn() == self.quantity {
+            if self.replaced_by.is_some() { LineState::Replaced } else { LineState::Withdrawn }
         } else if ledger.active == 0 {
             LineState::Available
         } else if ledger.available() > 0 {
             LineState::PartlyActivated
+        } else if self.is_update() {
+            LineState::Consumed
         } else {
             LineState::Activated
         }
@@ -149,50 +183,20 @@ impl LicenseLine {
     #[must_use]
     pub fn options(&self) -> Vec<UserOption> {
         let mut options = Vec::new();
+        let in_containers = self.ledger.active > 0 && !self.is_update();
         if self.ledger.available() > 0 {
             options.push(UserOption::Activate);
         }
-        if self.ledger.active > 0 && self.item.policy.returns != ReturnPolicy::Denied {
+        if in_containers && self.item.policy.returns != ReturnPolicy::Denied {
             options.push(UserOption::Deactivate);
+        }
+        if in_containers && self.item.policy.reactivation != ReactivationPolicy::Never {
+            options.push(UserOption::Reactivate);
         }
         if self.ledger.activating + self.ledger.returning > 0 {
             options.push(UserOption::Continue);
         }
         options
-    }
-
-    /// A new line, all of it fresh.
-    #[must_use]
-    pub fn new(
-        id: LicenseId,
-        ticket: TicketId,
-        order: OrderId,
-        position: u32,
-        item: &Item,
-        quantity: u32,
-        now: Timestamp,
-    ) -> Self {
-        let ledger = Ledger {
-            fresh: quantity,
-            carried: Vec::new(),
-            activating: 0,
-            active: 0,
-            returning: 0,
-            withdrawn: 0,
-        };
-        let item = item.definition.clone();
-        Self {
-            id,
-            ticket,
-            order,
-            position,
-            item,
-            quantity,
-            generation: 0,
-            ledger,
-            created_at: now,
-            version: 0,
-        }
     }
 
     const fn invalid(event: &'static str) -> InvalidTransition {
@@ -238,6 +242,18 @@ impl LicenseLine {
         Ok(())
     }
 
+    /// A context proved that `share` never arrived in a container and never can.
+    ///
+    /// # Errors
+    /// Fewer were activating.
+    pub fn activation_void(&mut self, share: Share, goes: Destination) -> Result<(), InvalidTransition> {
+        let event = "activation void";
+        self.ledger.activating =
+            self.ledger.activating.checked_sub(share.quantity).ok_or(Self::invalid(event))?;
+        self.put_back(share, goes);
+        Ok(())
+    }
+
     /// A removal of `quantity` was issued.
     ///
     /// # Errors
@@ -249,53 +265,129 @@ impl LicenseLine {
         Ok(())
     }
 
-    /// A context proved that `quantity` is gone from a container: it is available again with what it has left.
+    /// A context proved that a share is gone from a container: it is available again with what it has left, or
+    /// the vendor's.
     ///
     /// # Errors
     /// Fewer were returning.
-    pub fn return_proven(&mut self, quantity: u32, remainder: Remainder) -> Result<(), InvalidTransition> {
+    pub fn return_proven(&mut self, share: Share, goes: Destination) -> Result<(), InvalidTransition> {
         let event = "return proven";
-        self.ledger.returning = self.ledger.returning.checked_sub(quantity).ok_or(Self::invalid(event))?;
-        self.put_back(Share { quantity, remainder });
+        self.ledger.returning =
+            self.ledger.returning.checked_sub(share.quantity).ok_or(Self::invalid(event))?;
+        // What comes back may go anywhere: the assignment ends with the return.
+        self.assigned = None;
+        self.put_back(share, goes);
         Ok(())
     }
 
-    fn put_back(&mut self, share: Share) {
-        if share.remainder == self.item.terms.fresh_remainder(share.quantity, Timestamp::ZERO)
-            && self.item.terms.expiration.is_none()
-            && self.item.terms.maintenance.is_none()
-        {
-            // Nothing was used and no date began to run: as good as new.
-            self.ledger.fresh += share.quantity;
-            return;
+    /// A context proved that a removal of `quantity` never happened and never can.
+    ///
+    /// # Errors
+    /// Fewer were returning.
+    pub fn return_void(&mut self, quantity: u32) -> Result<(), InvalidTransition> {
+        let event = "return void";
+        self.ledger.returning = self.ledger.returning.checked_sub(quantity).ok_or(Self::invalid(event))?;
+        self.ledger.active += quantity;
+        Ok(())
+    }
+
+    /// A share of one of the three live parts is given up for lost in its container: available again by decision.
+    ///
+    /// # Errors
+    /// The part holds fewer.
+    pub fn supersede(
+        &mut self,
+        part: LivePart,
+        share: Share,
+        goes: Destination,
+    ) -> Result<(), InvalidTransition> {
+        let held = match part {
+            LivePart::Activating => &mut self.ledger.activating,
+            LivePart::Active => &mut self.ledger.active,
+            LivePart::Returning => &mut self.ledger.returning,
+        };
+        *held = held.checked_sub(share.quantity).ok_or(Self::invalid("supersede"))?;
+        self.put_back(share, goes);
+        Ok(())
+    }
+
+    /// The vendor takes back all that is available; gives how many that were.
+    pub fn withdraw_available(&mut self) -> u32 {
+        let taken = self.ledger.available();
+        self.ledger.withdrawn_fresh += std::mem::take(&mut self.ledger.fresh);
+        for share in std::mem::take(&mut self.ledger.carried) {
+            Ledger::carry(&mut self.ledger.withdrawn_carried, share);
         }
-        let same_dates = |other: &&mut Share| {
-            let (a, b) = (&other.remainder, &share.remainder);
-            a.expires == b.expires
-                && a.maintenance_until == b.maintenance_until
-                && a.usage_started == b.usage_started
+        taken
+    }
+
+    /// What the vendor took back is available again; gives how many that were.
+    pub fn cancel_withdrawal(&mut self) -> u32 {
+        let given = self.ledger.withdrawn();
+        self.ledger.fresh += std::mem::take(&mut self.ledger.withdrawn_fresh);
+        for share in std::mem::take(&mut self.ledger.withdrawn_carried) {
+            Ledger::carry(&mut self.ledger.carried, share);
+        }
+        given
+    }
+
+    /// A replacement grows by what is exchanged for it in a container: gives the share to issue.
+    #[must_use]
+    pub fn grow(&mut self, quantity: u32, now: Timestamp) -> Share {
+        self.quantity += quantity;
+        self.ledger.activating += quantity;
+        Share { quantity, remainder: self.item.terms.fresh_remainder(quantity, now) }
+    }
+
+    /// Takes `quantity` that a container was found to hold out of what is available; `false` when it is not there.
+    pub fn adopt(&mut self, quantity: u32, now: Timestamp) -> bool {
+        let taken = self.take(quantity, now).and_then(|_| self.activation_proven(quantity));
+        taken.is_ok()
+    }
+
+    fn put_back(&mut self, share: Share, goes: Destination) {
+        let terms = &self.item.terms;
+        let untouched = share.remainder == terms.fresh_remainder(share.quantity, Timestamp::ZERO)
+            && terms.expiration.is_none()
+            && terms.maintenance.is_none();
+        let ledger = &mut self.ledger;
+        let (fresh, carried) = match goes {
+            Destination::Available => (&mut ledger.fresh, &mut ledger.carried),
+            Destination::Vendor => (&mut ledger.withdrawn_fresh, &mut ledger.withdrawn_carried),
         };
-        // Shares with units never merge: a later split would level them out.
-        let twin = match share.remainder.units {
-            None => self.ledger.carried.iter_mut().find(same_dates),
-            Some(_) => None,
-        };
-        match twin {
-            Some(twin) => twin.quantity += share.quantity,
-            None => self.ledger.carried.push(share),
+        if untouched {
+            // Nothing was used and no date began to run: as good as new.
+            *fresh += share.quantity;
+        } else {
+            Ledger::carry(carried, share);
         }
     }
 }
 
-impl Share {
-    /// Takes `going` licenses and their part of the units out of the share.
+/// Where a share goes that leaves a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// Back to the customer.
+    Available,
+    /// To the vendor, who wants it withdrawn.
+    Vendor,
+}
+
+/// The parts of a ledger that stand for licenses in containers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LivePart {
+    /// Issued, not proven.
+    Activating,
+    /// Proven.
+    Active,
+    /// Removal issued, not proven.
+    Returning,
+}
+
+impl Remainder {
+    /// The share of `quantity` licenses that have this left.
     #[must_use]
-    pub fn split_off(&mut self, going: u32) -> Self {
-        let units = self.remainder.units.map(|units| crate::terms::split_units(units, self.quantity, going));
-        self.quantity -= going;
-        let part =
-            Self { quantity: going, remainder: Remainder { units: units.map(|u| u.0), ..self.remainder } };
-        self.remainder.units = units.map(|u| u.1);
-        part
+    pub const fn share(self, quantity: u32) -> Share {
+        Share { quantity, remainder: self }
     }
 }

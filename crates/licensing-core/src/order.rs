@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::Entropy;
 use crate::changeset::{Change, ChangeSet};
+use crate::container::{ContainerRecord, ContainerStatus};
 use crate::crypto::digest::{Digest, hash};
 use crate::event::{Action, Actor, Event};
-use crate::ids::{CustomerId, ItemId, LicenseId, OrderId, Text, TicketId, time_ordered};
+use crate::ids::{ContainerSerial, CustomerId, ItemId, LicenseId, OrderId, Text, TicketId, time_ordered};
 use crate::item::Item;
-use crate::license::LicenseLine;
+use crate::license::{LicenseLine, NewLine};
 use crate::limits::{ORDER_LINES_MAX, QUANTITY_MAX};
 use crate::refusal::Refusal;
 use crate::ticket::Ticket;
@@ -21,6 +22,29 @@ pub struct OrderLine {
     pub item: ItemId,
     /// How many.
     pub quantity: u32,
+}
+
+/// Where the licenses of an order go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum TicketChoice {
+    /// On a ticket of their own.
+    #[default]
+    New,
+    /// On the ticket of an earlier order.
+    OfOrder(OrderId),
+    /// Straight to a container, with its next transaction. Their ticket is only needed to move them on.
+    Container(ContainerSerial),
+}
+
+/// What is known about the choice: the caller has looked it up.
+#[derive(Debug, Clone)]
+pub struct Placing {
+    /// A new ticket's code as it will be stored.
+    pub code: StoredCode,
+    /// The ticket of the earlier order; `None` when there is no such order.
+    pub earlier: Option<Ticket>,
+    /// The assigned container; `None` when it was never seen.
+    pub container: Option<ContainerRecord>,
 }
 
 /// An order as the vendor sends it.
@@ -36,6 +60,8 @@ pub struct NewOrder {
     pub lines: Vec<OrderLine>,
     /// All licenses must stay in one container.
     pub together: bool,
+    /// Where the licenses go.
+    pub ticket: TicketChoice,
 }
 
 /// An order as stored.
@@ -98,11 +124,47 @@ impl NewOrder {
             parts.push(line.item.as_str().as_bytes());
             parts.push(quantity);
         }
+        let choice = match &self.ticket {
+            TicketChoice::New => None,
+            TicketChoice::OfOrder(order) => Some(format!("ticket of order {order}")),
+            TicketChoice::Container(serial) => Some(format!("container {serial}")),
+        };
+        parts.extend(choice.as_ref().map(String::as_bytes));
         hash("order", &parts)
     }
 
+    /// The ticket the order goes on, and whether it is a new one.
+    fn ticket(
+        &self,
+        placing: &Placing,
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(Ticket, bool), Refusal> {
+        if let TicketChoice::OfOrder(order) = &self.ticket {
+            let ticket = placing.earlier.clone().ok_or_else(|| Refusal::OrderUnknown(order.clone()))?;
+            if self.together && !ticket.together {
+                return Err(Refusal::TicketNotTogether(order.clone()));
+            }
+            return Ok((ticket, false));
+        }
+        if let TicketChoice::Container(serial) = self.ticket {
+            match placing.container.as_ref().ok_or(Refusal::ContainerUnknown(serial))?.status {
+                ContainerStatus::Normal => {}
+                ContainerStatus::ManipulationDetected => return Err(Refusal::ManipulationDetected(serial)),
+                ContainerStatus::Blacklisted => return Err(Refusal::Blacklisted(serial)),
+            }
+        }
+        let ticket = Ticket {
+            id: TicketId(time_ordered(now, entropy)),
+            customer: self.customer.clone(),
+            together: self.together,
+            created_at: now,
+        };
+        Ok((ticket, true))
+    }
+
     /// Decides about the order. `existing` is the order stored under the same id, `items` holds the items the
-    /// lines name, `code` the new ticket's code as it will be stored.
+    /// lines name, `placing` what is known about the choice of ticket.
     ///
     /// # Errors
     /// The rule the order breaks.
@@ -110,7 +172,7 @@ impl NewOrder {
         &self,
         existing: Option<Order>,
         items: &BTreeMap<ItemId, Item>,
-        code: StoredCode,
+        placing: &Placing,
         actor: &Actor,
         now: Timestamp,
         entropy: &mut dyn Entropy,
@@ -125,11 +187,10 @@ impl NewOrder {
         if self.lines.is_empty() || self.lines.len() > ORDER_LINES_MAX {
             return Err(Refusal::OrderLines { max: ORDER_LINES_MAX });
         }
-        let ticket = Ticket {
-            id: TicketId(time_ordered(now, entropy)),
-            customer: self.customer.clone(),
-            together: self.together,
-            created_at: now,
+        let (ticket, is_new) = self.ticket(placing, now, entropy)?;
+        let assigned = match self.ticket {
+            TicketChoice::Container(serial) => Some(serial),
+            TicketChoice::New | TicketChoice::OfOrder(_) => None,
         };
         let mut lines = Vec::with_capacity(self.lines.len());
         for (position, line) in (0u32..).zip(&self.lines) {
@@ -137,8 +198,19 @@ impl NewOrder {
                 return Err(Refusal::QuantityInvalid { max: QUANTITY_MAX });
             }
             let item = items.get(&line.item).ok_or_else(|| Refusal::ItemUnknown(line.item.clone()))?;
-            let id = LicenseId(time_ordered(now, entropy));
-            lines.push(LicenseLine::new(id, ticket.id, self.id.clone(), position, item, line.quantity, now));
+            let new = NewLine {
+                id: LicenseId(time_ordered(now, entropy)),
+                ticket: ticket.id,
+                order: self.id.clone(),
+                position,
+                item: item.definition.clone(),
+                quantity: line.quantity,
+                assigned,
+            };
+            if let Some(serial) = assigned.filter(|s| !new.item.policy.containers.allows(s.kind())) {
+                return Err(Refusal::KindNotAllowed { license: new.id, kind: serial.kind() });
+            }
+            lines.push(LicenseLine::new(new, now));
         }
         let order = Order {
             id: self.id.clone(),
@@ -148,6 +220,7 @@ impl NewOrder {
             content,
             created_at: now,
         };
+        let code = is_new.then(|| placing.code.clone());
         let changes = self.changes(&ticket, &order, &lines, code, actor, now);
         Ok(Placed::New(Box::new(PlacedOrder { ticket, order, lines, changes })))
     }
@@ -157,24 +230,28 @@ impl NewOrder {
         ticket: &Ticket,
         order: &Order,
         lines: &[LicenseLine],
-        code: StoredCode,
+        code: Option<StoredCode>,
         actor: &Actor,
         now: Timestamp,
     ) -> ChangeSet {
         let mut changes = ChangeSet::default();
-        changes.push(Change::InsertTicket { ticket: ticket.clone(), code });
+        if let Some(code) = code {
+            changes.push(Change::InsertTicket { ticket: ticket.clone(), code });
+        }
         changes.push(Change::InsertOrder(order.clone()));
         let mut event = Event::new(Action::OrderCreated, actor, now).ticket(ticket.id);
         event.detail = self.id.as_str().to_owned();
         changes.events.push(event);
         for line in lines {
             changes.push(Change::InsertLicense(line.clone()));
-            changes.events.push(
-                Event::new(Action::LicenseCreated, actor, now)
-                    .ticket(ticket.id)
-                    .license(line.id)
-                    .quantity(line.quantity),
-            );
+            let mut event = Event::new(Action::LicenseCreated, actor, now)
+                .ticket(ticket.id)
+                .license(line.id)
+                .quantity(line.quantity);
+            if let Some(serial) = line.assigned {
+                event = event.container(serial, line.item.firm_code);
+            }
+            changes.events.push(event);
         }
         changes
     }

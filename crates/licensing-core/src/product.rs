@@ -40,6 +40,8 @@ pub struct ProductItem {
     pub terms: GrantedTerms,
     /// Units left in the whole share; `None` when not metered.
     pub units: Option<u64>,
+    /// Concurrent uses that updates have added to the whole share.
+    pub added_uses: u64,
     /// First use, once a usage period has begun.
     pub usage_started: Option<Timestamp>,
     /// Key seed for challenges.
@@ -47,10 +49,10 @@ pub struct ProductItem {
 }
 
 impl ProductItem {
-    /// Concurrent uses this share grants: quantity times what each license grants.
+    /// Concurrent uses this share grants: quantity times what each license grants, and what updates added.
     #[must_use]
     pub const fn concurrent_uses(&self) -> u64 {
-        self.quantity as u64 * self.terms.license_quantity as u64
+        (self.quantity as u64 * self.terms.license_quantity as u64).saturating_add(self.added_uses)
     }
 
     /// The moment after which this item cannot be used: the earlier of its expiration time and the end of

@@ -4,9 +4,10 @@
 //! is one table in `licensing-wire`.
 
 use crate::error::{FormatError, VerifyError};
-use crate::ids::{ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId};
+use crate::ids::{ApprovalId, ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, Text};
 use crate::terms::InvalidTerms;
 use crate::ticket_code::TicketCodeError;
+use crate::time::Timestamp;
 
 /// Why the server does not do what was asked. Nothing has changed but what the request proved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +162,156 @@ pub enum Refusal {
     /// A file is not acceptable.
     #[error(transparent)]
     File(#[from] VerifyError),
+    /// The item or license is an update and there is nothing of its base in the container.
+    #[error("license {license} changes a license of item {base}, and there is none in container {container}")]
+    BaseMissing {
+        /// The update.
+        license: LicenseId,
+        /// The item it changes.
+        base: ItemId,
+        /// The container.
+        container: ContainerSerial,
+    },
+    /// The base has nothing of what the update changes.
+    #[error("license {license} changes {what}, which the license in the container does not have")]
+    UpdateDoesNotFit {
+        /// The update.
+        license: LicenseId,
+        /// What the base lacks.
+        what: &'static str,
+    },
+    /// More updates than licenses to be updated.
+    #[error("license {license} can change {most} licenses in this container, not {wanted}")]
+    UpdateExceedsBase {
+        /// The update.
+        license: LicenseId,
+        /// Asked for.
+        wanted: u32,
+        /// Licenses of the base in the container.
+        most: u32,
+    },
+    /// An update has become part of its base and cannot be moved by itself.
+    #[error("license {0} is an update: it has become part of the license it changed")]
+    UpdateNotMovable(LicenseId),
+    /// A module without its base license.
+    #[error("license {license} needs a license of item {base} in the same container")]
+    ModuleNeedsBase {
+        /// The module.
+        license: LicenseId,
+        /// The item it needs.
+        base: ItemId,
+    },
+    /// The license waits for, or is in, its assigned container.
+    #[error("license {license} is assigned to container {container}")]
+    AssignedElsewhere {
+        /// The license.
+        license: LicenseId,
+        /// The container.
+        container: ContainerSerial,
+    },
+    /// An order on an existing ticket cannot change whether the ticket stays together.
+    #[error("the ticket of order {0} was not made to stay together")]
+    TicketNotTogether(OrderId),
+    /// The item cannot be activated a second time.
+    #[error("license {0} cannot be activated again without a return")]
+    ReactivationDenied(LicenseId),
+    /// The blocking period is not over.
+    #[error("license {license} cannot be activated again before {}", .until.secs())]
+    BlockingPeriod {
+        /// The license.
+        license: LicenseId,
+        /// When it is over.
+        until: Timestamp,
+    },
+    /// The vendor approves each re-activation.
+    #[error("activating license {0} again needs the vendor's approval")]
+    ReactivationNeedsApproval(LicenseId),
+    /// The vendor said no.
+    #[error("the vendor has denied this for license {license}: {reason}")]
+    ApprovalDenied {
+        /// The license.
+        license: LicenseId,
+        /// What the vendor said.
+        reason: Text,
+    },
+    /// The conditions of a re-activation must be accepted.
+    #[error("the conditions of a re-activation must be accepted")]
+    ConditionsNotAccepted,
+    /// The license is in this very container.
+    #[error("license {license} is in container {container} already")]
+    ReactivationSameContainer {
+        /// The license.
+        license: LicenseId,
+        /// The container.
+        container: ContainerSerial,
+    },
+    /// The license is in no other container.
+    #[error("license {0} is not active in any other container")]
+    NothingToReactivate(LicenseId),
+    /// A license in the container cannot be restored.
+    #[error("license {0} cannot be restored into another container")]
+    RestoreDenied(LicenseId),
+    /// Only act licenses are restored, from one to another.
+    #[error("only an act license can be restored, into another act license")]
+    RestoreKind,
+    /// The new container is not on the same computer.
+    #[error("the computer is too different: {percent} of 100 points, {needed} are needed")]
+    ComputerTooDifferent {
+        /// Similarity.
+        percent: u32,
+        /// Needed.
+        needed: u32,
+    },
+    /// There is nothing in the container to be restored.
+    #[error("container {0} holds nothing that can be restored")]
+    NothingToRestore(ContainerSerial),
+    /// No such approval.
+    #[error("approval {0} is not known")]
+    ApprovalUnknown(ApprovalId),
+    /// The approval was decided before.
+    #[error("approval {approval} is {state} already")]
+    ApprovalDecided {
+        /// The approval.
+        approval: ApprovalId,
+        /// Its state.
+        state: &'static str,
+    },
+    /// There is nothing to take back.
+    #[error("nothing of license {0} can be withdrawn")]
+    NothingToWithdraw(LicenseId),
+    /// There is no withdrawal.
+    #[error("license {0} is not being withdrawn")]
+    NotWithdrawn(LicenseId),
+    /// Another license was put in its place.
+    #[error("license {0} was replaced by another one")]
+    LicenseReplaced(LicenseId),
+    /// There is no unfinished transfer of this ticket.
+    #[error("there is no unfinished transfer of this ticket in container {0}")]
+    NothingToCancel(ContainerSerial),
+    /// The container is further than the server: the server's database is older than it should be.
+    #[error("container {0} is further than this server knows: the server was restored from an older backup")]
+    ServerBehind(ContainerSerial),
+    /// The server is being reconciled after a restore.
+    #[error("license {0} cannot be activated while the server is being reconciled")]
+    Reconciling(LicenseId),
+    /// Only a container in which manipulation was detected can be cleared.
+    #[error("container {0} is not flagged")]
+    NotFlagged(ContainerSerial),
+    /// An item that cannot be pre-activated.
+    #[error("item {0} cannot be pre-activated")]
+    NotPreActivatable(ItemId),
+    /// The file cannot be turned into a bound license, or not any more.
+    #[error("this pre-activated license can be converted {conversions} times, and that is used up")]
+    NotConvertible {
+        /// How often it could be.
+        conversions: u32,
+    },
+    /// The container has converted the file before.
+    #[error("container {0} has converted this pre-activated license already")]
+    AlreadyConverted(ContainerSerial),
+    /// No such pre-activated license.
+    #[error("this pre-activated license is not known to the server")]
+    PreActivationUnknown,
     /// An idempotency key was used with another request.
     #[error("this idempotency key was used with another request")]
     IdempotencyKeyReused,
@@ -209,8 +360,73 @@ impl Refusal {
             Self::ContainerFull { .. } => "container_has_no_room",
             Self::TooManyPending(_) => "too_many_unfinished_transfers",
             Self::TestContainer(_) => "test_container",
+            Self::BaseMissing { .. } => "update_base_missing",
+            Self::UpdateDoesNotFit { .. } => "update_does_not_fit",
+            Self::UpdateExceedsBase { .. } => "update_exceeds_base",
+            Self::UpdateNotMovable(_) => "update_not_movable",
+            Self::ModuleNeedsBase { .. } => "module_needs_base",
+            Self::AssignedElsewhere { .. } => "license_assigned",
+            Self::TicketNotTogether(_) => "ticket_not_together",
+            Self::ReactivationDenied(_) => "reactivation_denied",
+            Self::BlockingPeriod { .. } => "blocking_period",
+            Self::ReactivationNeedsApproval(_) => "reactivation_needs_approval",
+            Self::ApprovalDenied { .. } => "approval_denied",
+            Self::ConditionsNotAccepted => "conditions_not_accepted",
+            Self::ReactivationSameContainer { .. } => "reactivation_same_container",
+            Self::NothingToReactivate(_) => "nothing_to_reactivate",
+            Self::RestoreDenied(_) => "restore_denied",
+            Self::RestoreKind => "restore_kind",
+            Self::ComputerTooDifferent { .. } => "computer_too_different",
+            Self::NothingToRestore(_) => "nothing_to_restore",
+            Self::ApprovalUnknown(_) => "approval_unknown",
+            Self::ApprovalDecided { .. } => "approval_decided",
+            Self::NothingToWithdraw(_) => "nothing_to_withdraw",
+            Self::NotWithdrawn(_) => "license_not_withdrawn",
+            Self::LicenseReplaced(_) => "license_replaced",
+            Self::NothingToCancel(_) => "nothing_to_cancel",
+            Self::ServerBehind(_) => "server_behind_container",
+            Self::Reconciling(_) => "server_reconciling",
+            Self::NotFlagged(_) => "container_not_flagged",
+            Self::NotPreActivatable(_) => "item_not_preactivatable",
+            Self::NotConvertible { .. } => "not_convertible",
+            Self::AlreadyConverted(_) => "already_converted",
+            Self::PreActivationUnknown => "preactivation_unknown",
             Self::File(error) => error.code(),
             Self::IdempotencyKeyReused => "idempotency_key_reused",
+        }
+    }
+
+    /// The license it is about, where it is about one.
+    #[must_use]
+    pub const fn license(&self) -> Option<LicenseId> {
+        match self {
+            Self::LicenseNotOnTicket(license)
+            | Self::NotAvailable { license, .. }
+            | Self::NotActiveHere { license, .. }
+            | Self::ReturnDenied(license)
+            | Self::ReturnNeedsApproval(license)
+            | Self::KindNotAllowed { license, .. }
+            | Self::OtherFirm { license, .. }
+            | Self::SplitDenied { license, .. }
+            | Self::WholeOnly { license, .. }
+            | Self::BaseMissing { license, .. }
+            | Self::UpdateDoesNotFit { license, .. }
+            | Self::UpdateExceedsBase { license, .. }
+            | Self::UpdateNotMovable(license)
+            | Self::ModuleNeedsBase { license, .. }
+            | Self::AssignedElsewhere { license, .. }
+            | Self::ReactivationDenied(license)
+            | Self::BlockingPeriod { license, .. }
+            | Self::ReactivationNeedsApproval(license)
+            | Self::ApprovalDenied { license, .. }
+            | Self::ReactivationSameContainer { license, .. }
+            | Self::NothingToReactivate(license)
+            | Self::RestoreDenied(license)
+            | Self::NothingToWithdraw(license)
+            | Self::NotWithdrawn(license)
+            | Self::LicenseReplaced(license)
+            | Self::Reconciling(license) => Some(*license),
+            _ => None,
         }
     }
 }

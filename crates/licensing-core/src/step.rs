@@ -11,6 +11,7 @@ use crate::ids::{ContainerSerial, EntryId, FirmCode};
 use crate::limits::{OPERATIONS_PER_STEP_MAX, UPDATE_BYTES_MAX};
 use crate::product::ProductItem;
 use crate::time::Timestamp;
+use crate::update_item::UpdateEffect;
 
 /// A place in the chain of a firm item: how many steps were applied, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
@@ -59,6 +60,24 @@ pub enum Operation {
         /// The entry.
         entry: EntryId,
     },
+    /// Moves a part of an entry, with its part of the units, into an entry of its own.
+    Split {
+        /// The entry.
+        entry: EntryId,
+        /// The new entry.
+        into: EntryId,
+        /// Licenses that go, at least 1 and below the present quantity.
+        quantity: u32,
+    },
+    /// Changes an entry as an update item says.
+    Update {
+        /// The entry.
+        entry: EntryId,
+        /// The change.
+        effect: UpdateEffect,
+    },
+    /// Locks the firm item for good: nothing in it can be used any more.
+    Lock,
 }
 
 /// What a removal took out of a container. Kept by the firm item, and stated in every context, until the
@@ -73,6 +92,8 @@ pub struct Removal {
     pub quantity: u32,
     /// Units taken away; `None` when not metered.
     pub units: Option<u64>,
+    /// Concurrent uses taken away that updates had added.
+    pub added_uses: u64,
     /// First use, once a usage period had begun.
     pub usage_started: Option<Timestamp>,
 }

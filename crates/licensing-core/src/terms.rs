@@ -201,6 +201,10 @@ pub struct Remainder {
     pub maintenance_until: Option<Timestamp>,
     /// First use, when there is a usage period and it has begun.
     pub usage_started: Option<Timestamp>,
+    /// Concurrent uses that updates have added to the whole share.
+    pub added_uses: u64,
+    /// Feature bits set by an update; `None` leaves those of the item.
+    pub feature_map: Option<u32>,
 }
 
 impl LicenseTerms {
@@ -212,6 +216,8 @@ impl LicenseTerms {
             expires: self.expiration.map(|end| end.resolve(now)),
             maintenance_until: self.maintenance.map(|end| end.resolve(now)),
             usage_started: None,
+            added_uses: 0,
+            feature_map: None,
         }
     }
 
@@ -221,7 +227,7 @@ impl LicenseTerms {
         GrantedTerms {
             license_quantity: self.license_quantity,
             access: self.access,
-            feature_map: self.feature_map,
+            feature_map: remainder.feature_map.or(self.feature_map),
             activates: self.activation_time,
             expires: remainder.expires,
             usage_period_days: self.usage_period_days,

@@ -47,13 +47,25 @@ impl Role {
         match self {
             Self::Admin => true,
             Self::ProductManager => matches!(permission, P::ItemRead | P::ItemWrite),
-            Self::Sales => matches!(permission, P::ItemRead | P::OrderWrite | P::TicketRead | P::LicenseRead),
-            Self::Support => {
-                matches!(
-                    permission,
-                    P::ItemRead | P::TicketRead | P::LicenseRead | P::ContainerRead | P::HistoryRead
-                )
-            }
+            Self::Sales => matches!(
+                permission,
+                P::ItemRead
+                    | P::OrderWrite
+                    | P::TicketRead
+                    | P::LicenseRead
+                    | P::LicenseWrite
+                    | P::ApprovalWrite
+            ),
+            Self::Support => matches!(
+                permission,
+                P::ItemRead
+                    | P::TicketRead
+                    | P::LicenseRead
+                    | P::ContainerRead
+                    | P::ContainerWrite
+                    | P::HistoryRead
+                    | P::ApprovalWrite
+            ),
             Self::Auditor => {
                 matches!(permission, P::ItemRead | P::LicenseRead | P::ContainerRead | P::HistoryRead)
             }
@@ -72,26 +84,38 @@ pub enum Permission {
     OrderWrite,
     /// See the ticket of an order.
     TicketRead,
-    /// Look at licenses.
+    /// Look at licenses and approvals.
     LicenseRead,
+    /// Withdraw, replace and pre-activate licenses.
+    LicenseWrite,
+    /// Grant and deny approvals.
+    ApprovalWrite,
     /// Look at containers.
     ContainerRead,
+    /// Blacklist and clear containers, and make updates for them.
+    ContainerWrite,
     /// Look at events and receipts.
     HistoryRead,
     /// Manage API tokens.
     TokenWrite,
+    /// Begin and end the reconciliation of a restored database.
+    ServerWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 8] = [
+pub const PERMISSIONS: [Permission; 12] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
     Permission::TicketRead,
     Permission::LicenseRead,
+    Permission::LicenseWrite,
+    Permission::ApprovalWrite,
     Permission::ContainerRead,
+    Permission::ContainerWrite,
     Permission::HistoryRead,
     Permission::TokenWrite,
+    Permission::ServerWrite,
 ];
 
 /// An API token as stored: the secret itself is only known to its holder.

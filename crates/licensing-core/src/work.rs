@@ -11,8 +11,15 @@
 //! Nothing is sent before it is committed, and what was settled is committed even when the rest is refused.
 
 mod activate;
+mod adopt;
+mod assign;
+mod cancel;
+mod consent;
 mod give_back;
+mod reactivate;
 mod settle;
+mod updates;
+mod withdraw;
 
 pub use settle::Settled;
 
@@ -20,11 +27,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Entropy;
 use crate::activation::Activation;
+use crate::approval::Approval;
 use crate::changeset::{Change, ChangeSet};
 use crate::container::{ContainerRecord, FirmRecord, PendingStep};
 use crate::crypto::digest::{Digest, derive_key};
 use crate::error::{InvalidTransition, VerifyError};
-use crate::event::{Actor, Event};
+use crate::event::{Action, Actor, Event};
 use crate::format::update::{Issuer, UpdateHeader, UpdatePayload, issue};
 use crate::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId, ProductCode};
 use crate::license::LicenseLine;
@@ -40,29 +48,63 @@ use crate::time::Timestamp;
 pub struct Facts {
     /// The ticket of the request; `None` for a bare receipt.
     pub ticket: Option<Ticket>,
-    /// Every line of the ticket, and every line with a pending activation in the firm item.
+    /// Every line of the ticket, of a live activation in the firm item, assigned to the container, replacing one of
+    /// these, or named by the context.
     pub lines: Vec<LicenseLine>,
-    /// Live activations of the ticket in the container, and every activation with a pending step in the
-    /// firm item, whatever its ticket.
+    /// Every live activation in the firm item, whatever its ticket.
     pub activations: Vec<Activation>,
-    /// Lines of the ticket that are live in other containers, and where. Needed only when the ticket or one
-    /// of its lines must stay together.
-    pub live_elsewhere: Vec<(LicenseId, ContainerSerial)>,
+    /// Live activations of the ticket's lines in other containers, and when a container is restored all that are
+    /// live in the old one under the firm code.
+    pub elsewhere: Vec<Activation>,
+    /// The containers of those.
+    pub others: Vec<ContainerRecord>,
+    /// Open approvals of the ticket.
+    pub approvals: Vec<Approval>,
     /// The container; `None` when it was never seen.
     pub container: Option<ContainerRecord>,
-    /// Its firm item with all pending steps; `None` when it was never seen.
+    /// Its firm item with all unproven steps; `None` when it was never seen.
     pub firm: Option<FirmRecord>,
+    /// The firm item of the container that is to be restored.
+    pub old_firm: Option<FirmRecord>,
     /// Hash of the context that was seen before under the sequence number of the one at hand.
     pub seen_under_sequence: Option<Digest>,
+    /// Version of the newest blacklist.
+    pub blacklist_version: u32,
+    /// Since when a restored database is being reconciled.
+    pub reconciling: Option<Timestamp>,
 }
+
+/// Which licenses of a ticket go along with those a user selects for activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SelectionRule {
+    /// None: the user chooses freely.
+    #[default]
+    Free,
+    /// All that are available and fit.
+    All,
+    /// All that are older than the newest selected one, so that updates are not applied before what they update.
+    Older,
+}
+
+/// Every selection rule with the word used in settings.
+pub const SELECTION_RULES: [(SelectionRule, &str); 3] =
+    [(SelectionRule::Free, "free"), (SelectionRule::All, "all"), (SelectionRule::Older, "older")];
 
 /// Rules of this server that are not of any item.
 #[derive(Debug, Clone)]
 pub struct ServerRules {
     /// Whether containers on simulated host traits are served.
     pub accept_test_containers: bool,
-    /// Version of the newest blacklist, told to containers.
-    pub blacklist_version: u32,
+    /// What goes along with a selection.
+    pub selection: SelectionRule,
+    /// How similar two computers must be for a restore, from 0 to 100.
+    pub restore_similarity: u32,
+}
+
+impl Default for ServerRules {
+    fn default() -> Self {
+        Self { accept_test_containers: false, selection: SelectionRule::Free, restore_similarity: 60 }
+    }
 }
 
 /// What went wrong in a decision: a rule said no, or stored facts contradict each other.
@@ -91,15 +133,20 @@ pub struct Work {
     ticket: Option<Ticket>,
     lines: BTreeMap<LicenseId, LicenseLine>,
     activations: BTreeMap<ActivationId, Activation>,
-    live_elsewhere: Vec<(LicenseId, ContainerSerial)>,
+    others: BTreeMap<ContainerSerial, ContainerRecord>,
+    approvals: Vec<Approval>,
     container: Option<ContainerRecord>,
     firm: Option<FirmRecord>,
+    old_firm: Option<FirmRecord>,
     seen_under_sequence: Option<Digest>,
+    blacklist_version: u32,
+    reconciling: Option<Timestamp>,
     rules: ServerRules,
     actor: Actor,
     now: Timestamp,
     changed_lines: BTreeSet<LicenseId>,
     changed_activations: BTreeSet<ActivationId>,
+    changed_others: Vec<ContainerRecord>,
     container_changed: bool,
     firm_changed: bool,
     changes: ChangeSet,
@@ -112,16 +159,21 @@ impl Work {
         Self {
             ticket: facts.ticket,
             lines: facts.lines.into_iter().map(|line| (line.id, line)).collect(),
-            activations: facts.activations.into_iter().map(|a| (a.id, a)).collect(),
-            live_elsewhere: facts.live_elsewhere,
+            activations: facts.activations.into_iter().chain(facts.elsewhere).map(|a| (a.id, a)).collect(),
+            others: facts.others.into_iter().map(|container| (container.serial, container)).collect(),
+            approvals: facts.approvals,
             container: facts.container,
             firm: facts.firm,
+            old_firm: facts.old_firm,
             seen_under_sequence: facts.seen_under_sequence,
+            blacklist_version: facts.blacklist_version,
+            reconciling: facts.reconciling,
             rules,
             actor,
             now,
             changed_lines: BTreeSet::new(),
             changed_activations: BTreeSet::new(),
+            changed_others: Vec::new(),
             container_changed: false,
             firm_changed: false,
             changes: ChangeSet::default(),
@@ -153,6 +205,7 @@ impl Work {
                 self.changes.changes.push(Change::PutActivation(activation));
             }
         }
+        self.changes.changes.extend(self.changed_others.iter().cloned().map(Change::PutContainer));
         if self.container_changed
             && let Some(container) = self.container
         {
@@ -201,12 +254,16 @@ impl Work {
     ///
     /// # Errors
     /// Only for contradictory facts.
-    pub fn catch_up(&self, settled: &Settled) -> Result<Plan, Decline> {
+    pub fn catch_up(&self, _settled: &Settled) -> Result<Plan, Decline> {
+        self.plan()
+    }
+
+    fn plan(&self) -> Result<Plan, Decline> {
         let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
         let container = self.container.as_ref().ok_or(missing("container record"))?;
         let header = UpdateHeader {
-            serial: settled.serial(),
-            firm_code: settled.firm_code(),
+            serial: firm.serial,
+            firm_code: firm.firm_code,
             first: firm.confirmed.counter,
             last: firm.tip().counter,
         };
@@ -214,9 +271,63 @@ impl Work {
             steps: firm.pending.iter().map(|step| step.bytes.clone()).collect(),
             certified_time: self.now,
             confirmed_counter: firm.confirmed.counter,
-            blacklist_version: self.rules.blacklist_version,
+            blacklist_version: self.blacklist_version,
         };
         Ok(Plan { header, payload, sealing_key: container.sealing_key })
+    }
+
+    /// The update that goes with a refusal: what the container has to take whatever its user wants. The vendor's part
+    /// of a transaction whose user's part was refused, the steps a stale context misses, the lock of a blacklisted
+    /// container.
+    #[must_use]
+    pub fn parting_update(&self, refusal: &Refusal) -> Option<Plan> {
+        let suspect = matches!(
+            refusal,
+            Refusal::ManipulationDetected(_)
+                | Refusal::SerialTaken(_)
+                | Refusal::TestContainer(_)
+                | Refusal::ServerBehind(_)
+        );
+        let waiting = self.firm.as_ref().is_some_and(|firm| !firm.pending.is_empty());
+        if suspect || !waiting { None } else { self.plan().ok() }
+    }
+
+    /// Everything of `settled`'s firm item that is in its container, as far as the books go.
+    fn here<'a>(&'a self, settled: &'a Settled) -> impl Iterator<Item = &'a Activation> {
+        self.activations
+            .values()
+            .filter(move |a| a.container == settled.serial() && a.firm_code == settled.firm_code())
+    }
+
+    fn event(&self, action: Action) -> Event {
+        Event::new(action, &self.actor, self.now)
+    }
+
+    /// An event about an activation.
+    fn event_of(&self, action: Action, activation: &Activation) -> Event {
+        self.event(action)
+            .ticket(activation.ticket)
+            .license(activation.license)
+            .container(activation.container, activation.firm_code)
+            .quantity(activation.quantity)
+    }
+
+    /// Operations issued to the container and not proven.
+    fn pending_operations(&self) -> Vec<Operation> {
+        let steps = self.firm.iter().flat_map(|firm| &firm.pending);
+        // Steps are parsed when they are issued, so each parses again.
+        steps.filter_map(|step| Step::parse(&step.bytes).ok()).flat_map(|step| step.operations).collect()
+    }
+
+    /// Product items that fit in once everything issued is applied.
+    fn room(&self, settled: &Settled) -> u32 {
+        let change = |operation: &Operation| match operation {
+            Operation::Add(_) | Operation::Split { .. } => -1,
+            Operation::Remove { .. } => 1,
+            Operation::SetQuantity { .. } | Operation::Update { .. } | Operation::Lock => 0,
+        };
+        let change: i64 = self.pending_operations().iter().map(change).sum();
+        u32::try_from(i64::from(settled.free_products()) + change).unwrap_or(0)
     }
 }
 
@@ -262,7 +373,17 @@ impl ProofMaster {
     /// The proof key seed of a product.
     #[must_use]
     pub fn seed(&self, firm: FirmCode, product: ProductCode) -> ProofSeed {
+        self.derive(firm, product, "product proof")
+    }
+
+    /// The proof key seed of licenses of a product that are bound to nothing.
+    #[must_use]
+    pub fn unbound_seed(&self, firm: FirmCode, product: ProductCode) -> ProofSeed {
+        self.derive(firm, product, "unbound product proof")
+    }
+
+    fn derive(&self, firm: FirmCode, product: ProductCode, purpose: &str) -> ProofSeed {
         let salt = [firm.get().to_be_bytes(), product.get().to_be_bytes()].concat();
-        ProofSeed(derive_key(&self.0, &salt, "product proof"))
+        ProofSeed(derive_key(&self.0, &salt, purpose))
     }
 }

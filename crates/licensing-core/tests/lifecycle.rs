@@ -20,13 +20,27 @@ fn the_page_shows_every_transition() {
         ActivationState::Active { activated_at: NOW, proof: PROOF },
         ActivationState::Returning { activated_at: NOW, step: STEP },
         ActivationState::Returned { returned_at: NOW, proof: PROOF },
+        ActivationState::Consumed { activated_at: NOW, proof: PROOF },
+        ActivationState::Cancelled { cancelled_at: NOW, proof: PROOF },
+        ActivationState::Superseded { superseded_at: NOW },
     ];
     let mut table = String::from(
-        "| state | a step that removes it is issued | a context proves the pending step |\n|---|---|---|\n",
+        "| state | a step that removes it is issued | a context proves the pending step | the same, of an update \
+         | a context proves a competing step | re-activation, restore |\n|---|---|---|---|---|---|\n",
     );
     for state in states {
-        let (removed, proven) = (state.returning(STEP), state.proven(NOW, PROOF, NOW));
-        table.push_str(&format!("| {} | {} | {} |\n", state.name(), cell(&removed), cell(&proven)));
+        let cells = [
+            state.returning(STEP),
+            state.proven(false, NOW, PROOF, NOW),
+            state.proven(true, NOW, PROOF, NOW),
+            state.void(PROOF, NOW),
+            state.superseded(NOW),
+        ];
+        table.push_str(&format!("| {} |", state.name()));
+        for outcome in &cells {
+            table.push_str(&format!(" {} |", cell(outcome)));
+        }
+        table.push('\n');
     }
     assert!(
         include_str!("../../../docs/lifecycle.md").contains(&table),

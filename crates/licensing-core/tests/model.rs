@@ -182,7 +182,11 @@ impl World {
                     });
                     units += removal.and_then(|removal| removal.units).unwrap_or(0);
                 }
-                ActivationState::Active { .. } | ActivationState::Returned { .. } => {}
+                ActivationState::Active { .. }
+                | ActivationState::Returned { .. }
+                | ActivationState::Consumed { .. }
+                | ActivationState::Cancelled { .. }
+                | ActivationState::Superseded { .. } => {}
             }
         }
         units

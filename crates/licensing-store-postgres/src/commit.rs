@@ -70,6 +70,11 @@ pub(crate) fn store_error(error: &Error) -> StoreError {
     }
 }
 
+/// Whether a stored text cannot be read as what it should be.
+pub(crate) fn damaged_value(error: &Error) -> bool {
+    error.code().is_some_and(|code| code.code().starts_with("22"))
+}
+
 /// Which transaction it is, so that it can be found again: a connection and its commit number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Key {
@@ -365,6 +370,6 @@ mod tests {
             assert!(matches!(open(), Err(OpenError::Schema { found: f, .. }) if f == found));
             assert!(matches!(upgrade(), Err(OpenError::Schema { found: f, .. }) if f == found));
         }
-        assert_eq!(migrate::SCHEMA_VERSION, 1);
+        assert_eq!(migrate::SCHEMA_VERSION, 2);
     }
 }

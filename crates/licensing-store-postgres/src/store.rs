@@ -6,18 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use licensing_core::activation::Activation;
+use licensing_core::approval::Approval;
+use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
-use licensing_core::ids::{ContainerSerial, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{
+    ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+};
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
 use licensing_core::order::{Order, StoredCode};
+use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
+use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    CommitError, Counts, EventQuery, FactsQuery, Finding, Store, StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
+    StoreError, StoreFuture, StoredEvent,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -196,7 +203,12 @@ impl Store for PostgresStore {
     }
 
     fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts> {
-        self.read(move |connection| Box::pin(load::facts(connection, query)))
+        // Reads may be tried again: each attempt has its own.
+        let query = Arc::new(query);
+        self.read(move |connection| {
+            let query = Arc::clone(&query);
+            Box::pin(async move { load::facts(connection, &query).await })
+        })
     }
 
     fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>> {
@@ -244,7 +256,7 @@ impl Store for PostgresStore {
 
     fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
         let sql =
-            query::activation!("WHERE ticket = $1 AND state <> 'returned' ORDER BY created_at, id LIMIT $2");
+            query::activation!("WHERE ticket = $1 AND ", query::live!(), " ORDER BY created_at, id LIMIT $2");
         let params = values![ticket.0.to_vec(), i64::from(limit)];
         self.select(sql, params, "activations", rows::activation)
     }
@@ -273,8 +285,7 @@ impl Store for PostgresStore {
     }
 
     fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
-        let sql = "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts WHERE hash = $1";
-        self.find(sql, values![hash.to_vec()], "receipts", rows::receipt)
+        self.find(query::receipt!("WHERE r.hash = $1"), values![hash.to_vec()], "receipts", rows::receipt)
     }
 
     fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>> {
@@ -283,6 +294,76 @@ impl Store for PostgresStore {
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
         self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
+        let sql = query::activation!("WHERE license = $1 AND ", query::live!(), " ORDER BY created_at, id");
+        self.select(sql, values![license.0.to_vec()], "activations", rows::activation)
+    }
+
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>> {
+        let query = Arc::new(query);
+        self.read(move |connection| {
+            let query = Arc::clone(&query);
+            Box::pin(async move { load::find_licenses(connection, &query).await })
+        })
+    }
+
+    fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
+        self.find(query::approval!("WHERE id = $1"), values![id.0.to_vec()], "approvals", rows::approval)
+    }
+
+    fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
+        let sql = if wanted.pending {
+            query::approval!("WHERE id > $1 AND state = 'pending' ORDER BY id LIMIT $2")
+        } else {
+            query::approval!("WHERE id > $1 ORDER BY id LIMIT $2")
+        };
+        let after = wanted.after.map_or([0; 16], |id| id.0).to_vec();
+        self.select(sql, values![after, i64::from(wanted.limit)], "approvals", rows::approval)
+    }
+
+    fn blacklist(&self, after: u32, limit: u32) -> StoreFuture<'_, Vec<BlacklistEntry>> {
+        let sql = "SELECT version, serial, listed_at, reason FROM blacklist WHERE version > $1
+            ORDER BY version LIMIT $2";
+        self.select(sql, values![i64::from(after), i64::from(limit)], "blacklist", rows::blacklisted)
+    }
+
+    fn blacklist_version(&self) -> StoreFuture<'_, u32> {
+        let found = self.find(query::BLACKLIST_VERSION, vec![], "blacklist", rows::blacklist_version);
+        Box::pin(async move { Ok(found.await?.unwrap_or_default()) })
+    }
+
+    fn preactivation(
+        &self,
+        id: PreActivationId,
+        serial: ContainerSerial,
+    ) -> StoreFuture<'_, Option<(PreActivation, bool)>> {
+        let sql = "SELECT id, ticket, quantity, conversions, converted, created_at, version, EXISTS (SELECT 1
+            FROM conversions c WHERE c.preactivation = p.id AND c.serial = $1) AS done
+            FROM preactivations p WHERE id = $2";
+        let params = values![serial_number(serial), id.0.to_vec()];
+        self.find(sql, params, "preactivations", rows::preactivation)
+    }
+
+    fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        let found = self.find(query::RECONCILING, vec![], "server_state", rows::reconciling);
+        Box::pin(async move { found.await?.ok_or(rows::LOST_STATE) })
+    }
+
+    fn newest_receipts(
+        &self,
+        after: Option<(ContainerSerial, FirmCode)>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<Receipt>> {
+        let sql = query::receipt!(
+            "WHERE (r.serial, r.firm_code) > ($1, $2) AND r.received_at = (SELECT MAX(n.received_at)
+                FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
+            AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
+                AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT $3"
+        );
+        let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), i64::from(f.get())));
+        self.select(sql, values![serial, firm_code, i64::from(limit)], "receipts", rows::receipt)
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

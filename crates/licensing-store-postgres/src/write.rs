@@ -1,5 +1,7 @@
 //! The interpreter of change sets: what each change is in SQL.
 
+mod decisions;
+
 use std::collections::HashSet;
 
 use licensing_core::activation::{Activation, ActivationState};
@@ -79,17 +81,61 @@ impl Batch {
             Change::PutContainer(container) => self.put_container(container),
             Change::PutFirm(firm) => self.put_firm(firm),
             Change::InsertStep { serial, firm_code, step } => self.insert_step(*serial, *firm_code, step),
-            Change::SettleStep { id, proof, at } => self.execute(
-                must_hit!("UPDATE steps SET proof = $1, settled_at = $2 WHERE id = $3 AND proof IS NULL"),
-                values![proof.to_vec(), secs(*at), id.0.to_vec()],
-            ),
+            Change::SettleStep { .. }
+            | Change::VoidStep { .. }
+            | Change::ReviveStep { .. }
+            | Change::DropStep { .. } => self.change_step(change),
             Change::NoteContext { serial, firm_code, sequence, hash } => self.execute(
                 "INSERT INTO contexts (serial, firm_code, sequence, hash) VALUES ($1, $2, $3, $4)
                  ON CONFLICT DO NOTHING",
                 values![serial_number(*serial), code(*firm_code), signed(*sequence), hash.to_vec()],
             ),
+            Change::ForgetContexts { serial, firm_code } => self.execute(
+                "DELETE FROM contexts WHERE serial = $1 AND firm_code = $2",
+                values![serial_number(*serial), code(*firm_code)],
+            ),
+            Change::PutApproval(approval) => self.put_approval(approval),
+            Change::InsertBlacklisted(entry) => self.insert_blacklisted(entry),
+            Change::PutPreActivation(record) => self.put_preactivation(record),
+            Change::InsertConversion { id, serial } => self.insert_conversion(*id, *serial),
+            Change::SetReconciling(since) => self.set_reconciling(*since),
             Change::PutToken(token) => self.put_token(token),
             Change::KeepReceipt(receipt) => self.keep_receipt(receipt),
+        }
+    }
+
+    /// What becomes of an unproven step.
+    fn change_step(&mut self, change: &Change) {
+        match change {
+            Change::SettleStep { id, proof, at } => self.execute(
+                must_hit!(
+                    "UPDATE steps SET proof = $1, settled_at = $2
+                     WHERE id = $3 AND settled_at IS NULL AND dropped_at IS NULL"
+                ),
+                values![proof.to_vec(), secs(*at), id.0.to_vec()],
+            ),
+            Change::VoidStep { id } => self.execute(
+                must_hit!(
+                    "UPDATE steps SET voided = TRUE
+                     WHERE id = $1 AND NOT voided AND settled_at IS NULL AND dropped_at IS NULL"
+                ),
+                values![id.0.to_vec()],
+            ),
+            Change::ReviveStep { id } => self.execute(
+                must_hit!(
+                    "UPDATE steps SET voided = FALSE
+                     WHERE id = $1 AND voided AND settled_at IS NULL AND dropped_at IS NULL"
+                ),
+                values![id.0.to_vec()],
+            ),
+            Change::DropStep { id, proof, at } => self.execute(
+                must_hit!(
+                    "UPDATE steps SET proof = $1, dropped_at = $2
+                     WHERE id = $3 AND settled_at IS NULL AND dropped_at IS NULL"
+                ),
+                values![proof.to_vec(), secs(*at), id.0.to_vec()],
+            ),
+            _ => {}
         }
     }
 
@@ -152,8 +198,9 @@ impl Batch {
         let ledger = &line.ledger;
         self.execute(
             "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
-                activating, active, being_returned, withdrawn, created_at, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)",
+                activating, active, being_returned, withdrawn, withdrawn_carried, assigned, replaces, replaced_by,
+                created_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1)",
             values![
                 line.id.0.to_vec(),
                 line.ticket.0.to_vec(),
@@ -167,7 +214,11 @@ impl Batch {
                 small(ledger.activating),
                 small(ledger.active),
                 small(ledger.returning),
-                small(ledger.withdrawn),
+                small(ledger.withdrawn()),
+                document::write_shares(&ledger.withdrawn_carried),
+                line.assigned.map(serial_number),
+                line.replaces.map(|id| id.0.to_vec()),
+                line.replaced_by.map(|id| id.0.to_vec()),
                 secs(line.created_at),
             ],
         );
@@ -177,17 +228,22 @@ impl Batch {
         let ledger = &line.ledger;
         self.execute(
             must_hit!(
-                "UPDATE licenses SET generation = $1, fresh = $2, carried = $3, activating = $4, active = $5,
-                    being_returned = $6, withdrawn = $7, version = version + 1 WHERE id = $8 AND version = $9"
+                "UPDATE licenses SET quantity = $1, generation = $2, fresh = $3, carried = $4, activating = $5,
+                    active = $6, being_returned = $7, withdrawn = $8, withdrawn_carried = $9, assigned = $10,
+                    replaced_by = $11, version = version + 1 WHERE id = $12 AND version = $13"
             ),
             values![
+                small(line.quantity),
                 small(line.generation),
                 small(ledger.fresh),
                 document::write_shares(&ledger.carried),
                 small(ledger.activating),
                 small(ledger.active),
                 small(ledger.returning),
-                small(ledger.withdrawn),
+                small(ledger.withdrawn()),
+                document::write_shares(&ledger.withdrawn_carried),
+                line.assigned.map(serial_number),
+                line.replaced_by.map(|id| id.0.to_vec()),
                 line.id.0.to_vec(),
                 signed(line.version),
             ],
@@ -195,19 +251,27 @@ impl Batch {
     }
 
     fn update_activation(&mut self, activation: &Activation) {
-        let state = StateColumns::of(activation.state);
+        let (state, remainder) = (StateColumns::of(activation.state), &activation.remainder);
         self.execute(
             must_hit!(
-                "UPDATE activations SET quantity = $1, state = $2, step = $3, activated_at = $4, returned_at = $5,
-                    proof = $6, version = version + 1 WHERE id = $7 AND version = $8"
+                "UPDATE activations SET entry = $1, quantity = $2, units = $3, expires = $4, maintenance_until = $5,
+                    added_uses = $6, feature_map = $7, state = $8, step = $9, activated_at = $10, ended_at = $11,
+                    proof = $12, withdraw = $13, version = version + 1 WHERE id = $14 AND version = $15"
             ),
             values![
+                activation.entry.0.to_vec(),
                 small(activation.quantity),
+                remainder.units.map(signed),
+                remainder.expires.map(secs),
+                remainder.maintenance_until.map(secs),
+                signed(remainder.added_uses),
+                remainder.feature_map.map(small),
                 activation.state.name(),
                 state.step,
                 state.activated_at,
-                state.returned_at,
+                state.ended_at,
                 state.proof,
+                activation.withdraw,
                 activation.id.0.to_vec(),
                 signed(activation.version),
             ],
@@ -218,9 +282,10 @@ impl Batch {
         let (state, remainder) = (StateColumns::of(activation.state), &activation.remainder);
         self.execute(
             "INSERT INTO activations (id, license, ticket, container, firm_code, entry, generation, quantity, units,
-                expires, maintenance_until, usage_started, state, step, activated_at, returned_at, proof, created_at,
-                version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1)",
+                expires, maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at,
+                proof, withdraw, update_effect, created_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+                $22, 1)",
             values![
                 activation.id.0.to_vec(),
                 activation.license.0.to_vec(),
@@ -234,11 +299,15 @@ impl Batch {
                 remainder.expires.map(secs),
                 remainder.maintenance_until.map(secs),
                 remainder.usage_started.map(secs),
+                signed(remainder.added_uses),
+                remainder.feature_map.map(small),
                 activation.state.name(),
                 state.step,
                 state.activated_at,
-                state.returned_at,
+                state.ended_at,
                 state.proof,
+                activation.withdraw,
+                activation.update.as_ref().map(document::write_update),
                 secs(activation.created_at),
             ],
         );
@@ -276,6 +345,9 @@ impl Batch {
             last.map(|l| secs(l.box_time)),
             last.map(|l| l.hash.to_vec()),
             last.map(|l| secs(l.seen_at)),
+            last.map(|l| small(l.free_products)),
+            last.map(|l| document::write_traits(&l.traits)),
+            firm.resync,
             serial_number(firm.serial),
             code(firm.firm_code),
             signed(firm.version),
@@ -283,13 +355,14 @@ impl Batch {
         let sql = if firm.version > 0 {
             must_hit!(
                 "UPDATE firms SET confirmed_counter = $1, confirmed_digest = $2, last_sequence = $3,
-                    last_certified = $4, last_box_time = $5, last_hash = $6, last_seen_at = $7, version = version + 1
-                 WHERE serial = $8 AND firm_code = $9 AND version = $10"
+                    last_certified = $4, last_box_time = $5, last_hash = $6, last_seen_at = $7, last_free = $8,
+                    last_traits = $9, resync = $10, version = version + 1
+                 WHERE serial = $11 AND firm_code = $12 AND version = $13"
             )
         } else {
             "INSERT INTO firms (confirmed_counter, confirmed_digest, last_sequence, last_certified, last_box_time,
-                last_hash, last_seen_at, serial, firm_code, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1 + $10::bigint)"
+                last_hash, last_seen_at, last_free, last_traits, resync, serial, firm_code, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1 + $13::bigint)"
         };
         self.execute(sql, values);
     }
@@ -371,22 +444,25 @@ impl Batch {
 struct StateColumns {
     step: Option<Vec<u8>>,
     activated_at: Option<i64>,
-    returned_at: Option<i64>,
+    ended_at: Option<i64>,
     proof: Option<Vec<u8>>,
 }
 
 impl StateColumns {
     fn of(state: ActivationState) -> Self {
-        let (activated_at, returned_at, proof) = match state {
+        let (activated_at, ended_at, proof) = match state {
             ActivationState::Activating { .. } => (None, None, None),
-            ActivationState::Active { activated_at, proof } => (Some(activated_at), None, Some(proof)),
+            ActivationState::Active { activated_at, proof }
+            | ActivationState::Consumed { activated_at, proof } => (Some(activated_at), None, Some(proof)),
             ActivationState::Returning { activated_at, .. } => (Some(activated_at), None, None),
             ActivationState::Returned { returned_at, proof } => (None, Some(returned_at), Some(proof)),
+            ActivationState::Cancelled { cancelled_at, proof } => (None, Some(cancelled_at), Some(proof)),
+            ActivationState::Superseded { superseded_at } => (None, Some(superseded_at), None),
         };
         Self {
             step: state.pending_step().map(|step| step.0.to_vec()),
             activated_at: activated_at.map(secs),
-            returned_at: returned_at.map(secs),
+            ended_at: ended_at.map(secs),
             proof: proof.map(|proof| proof.to_vec()),
         }
     }

@@ -5,7 +5,7 @@ use futures_executor::block_on;
 use licensing_core::ids::ContainerSerial;
 use licensing_store::{Store, StoreError};
 use licensing_store_postgres::{PostgresStore, Settings};
-use licensing_testkit::damage::{BOOKS, DAMAGES, LICENSE, READS, one_of_everything};
+use licensing_testkit::damage::{BOOKS, DAMAGES, READS, assert_findings, one_of_everything};
 use licensing_testkit::postgres::{Cluster, Database};
 use tokio::runtime::Runtime;
 
@@ -51,13 +51,14 @@ fn an_audit_finds_what_does_not_add_up() {
     let store = open(&runtime, &database);
     for (damage, findings) in BOOKS {
         database.sql(damage).unwrap();
-        let found = block_on(store.audit()).unwrap();
-        assert_eq!(found.len(), findings, "{damage}: {found:?}");
-        assert!(found.iter().all(|finding| finding.license == LICENSE));
+        assert_findings(&store, damage, findings);
     }
-    database.sql("UPDATE licenses SET carried = '[{'").unwrap();
-    let damaged = StoreError::Inconsistent { table: "licenses", column: "carried" };
-    assert_eq!(block_on(store.audit()), Err(damaged));
+    for column in ["withdrawn_carried", "carried"] {
+        let damage = format!("UPDATE licenses SET {column} = '[{{'");
+        database.sql(&damage).unwrap();
+        let audit = block_on(store.audit());
+        assert_eq!(audit, Err(StoreError::Inconsistent { table: "licenses", column }));
+    }
 }
 
 #[test]

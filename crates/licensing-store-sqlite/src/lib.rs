@@ -4,6 +4,7 @@
 //! transaction and its sync, each in a savepoint of its own, and are answered only after it is durable. Reads
 //! go to a few reader threads with connections of their own. No thread of the caller ever waits for the disk.
 
+mod audit;
 mod load;
 mod migrate;
 mod query;

@@ -1,16 +1,19 @@
 //! Loading the facts of a transfer, as one snapshot.
 
+use std::collections::BTreeSet;
+
 use licensing_core::activation::Activation;
-use licensing_core::container::FirmRecord;
-use licensing_core::ids::{ContainerSerial, LicenseId, TicketId};
+use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::ids::{ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId};
 use licensing_core::license::LicenseLine;
+use licensing_core::time::Timestamp;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, StoreError};
+use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError};
 use rusqlite::{Connection, params};
 
 use crate::query;
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, signed, store_error};
+use crate::rows::{self, secs, serial_number, signed, store_error};
 
 pub(crate) fn lines_of_ticket(db: &Connection, ticket: TicketId) -> Result<Vec<LicenseLine>, StoreError> {
     let sql = format!("{} WHERE l.ticket = ? ORDER BY l.created_at, l.order_id, l.position", query::LICENSE);
@@ -22,66 +25,164 @@ pub(crate) fn license(db: &Connection, id: LicenseId) -> Result<Option<LicenseLi
     one(db, "licenses", &sql, params![id.0], rows::license)
 }
 
-pub(crate) fn pending(db: &Connection, mut firm: FirmRecord) -> Result<FirmRecord, StoreError> {
+/// A firm record with its unproven steps.
+pub(crate) fn with_steps(db: &Connection, mut firm: FirmRecord) -> Result<FirmRecord, StoreError> {
     let key = params![serial_number(firm.serial), firm.firm_code.get()];
-    firm.pending = all(db, "steps", query::STEPS, key, rows::step)?;
+    for (step, voided) in all(db, "steps", query::STEPS, key, rows::step)? {
+        if voided { firm.voided.push(step) } else { firm.pending.push(step) }
+    }
     Ok(firm)
 }
 
+pub(crate) fn container(
+    db: &Connection,
+    serial: ContainerSerial,
+) -> Result<Option<ContainerRecord>, StoreError> {
+    let sql = format!("{} WHERE serial = ?", query::CONTAINER);
+    one(db, "containers", &sql, params![serial_number(serial)], rows::container)
+}
+
+fn firm(
+    db: &Connection,
+    serial: ContainerSerial,
+    firm_code: FirmCode,
+) -> Result<Option<FirmRecord>, StoreError> {
+    let sql = format!("{} WHERE serial = ? AND firm_code = ?", query::FIRM);
+    match one(db, "firms", &sql, params![serial_number(serial), firm_code.get()], rows::firm)? {
+        Some(firm) => Ok(Some(with_steps(db, firm)?)),
+        None => Ok(None),
+    }
+}
+
+/// Live activations in a firm item.
+fn live_in(
+    db: &Connection,
+    serial: ContainerSerial,
+    firm_code: FirmCode,
+) -> Result<Vec<Activation>, StoreError> {
+    let sql = format!(
+        "{} WHERE container = ? AND firm_code = ? AND {} ORDER BY id",
+        query::ACTIVATION,
+        query::LIVE
+    );
+    all(db, "activations", &sql, params![serial_number(serial), firm_code.get()], rows::activation)
+}
+
 /// Everything a decision needs, in one read transaction.
-pub(crate) fn facts(db: &mut Connection, wanted: FactsQuery) -> Result<Facts, StoreError> {
+pub(crate) fn facts(db: &mut Connection, wanted: &FactsQuery) -> Result<Facts, StoreError> {
     let snapshot = db.transaction().map_err(|error| store_error(&error))?;
+    let db: &Connection = &snapshot;
     let (serial, firm_code) = (serial_number(wanted.serial), wanted.firm_code.get());
-    let mut facts = Facts::default();
+    let mut facts = Facts { activations: live_in(db, wanted.serial, wanted.firm_code)?, ..Facts::default() };
     if let Some(ticket) = wanted.ticket {
         let sql = format!("{} WHERE id = ?", query::TICKET);
-        facts.ticket = one(&snapshot, "tickets", &sql, params![ticket.0], rows::ticket)?;
-        facts.lines = lines_of_ticket(&snapshot, ticket)?;
-        let sql = format!(
-            "{} WHERE ticket = ? AND state <> 'returned' AND container = ? AND firm_code = ?",
-            query::ACTIVATION
-        );
-        facts.activations =
-            all(&snapshot, "activations", &sql, params![ticket.0, serial, firm_code], rows::activation)?;
+        facts.ticket = one(db, "tickets", &sql, params![ticket.0], rows::ticket)?;
+        facts.lines = lines_of_ticket(db, ticket)?;
+        let sql = format!("{} WHERE ticket = ? AND state <> 'used' ORDER BY id", query::APPROVAL);
+        facts.approvals = all(db, "approvals", &sql, params![ticket.0], rows::approval)?;
         let together = facts.ticket.as_ref().is_some_and(|ticket| ticket.together);
-        if together || facts.lines.iter().any(|line| !line.item.policy.split) {
-            facts.live_elsewhere = live_elsewhere(&snapshot, ticket, wanted.serial)?;
+        if wanted.elsewhere || together || facts.lines.iter().any(|line| !line.item.policy.split) {
+            let sql = format!(
+                "{} WHERE ticket = ? AND container <> ? AND {} ORDER BY container, firm_code, id",
+                query::ACTIVATION,
+                query::LIVE
+            );
+            facts.elsewhere = all(db, "activations", &sql, params![ticket.0, serial], rows::activation)?;
         }
     }
-    let sql = format!("{} WHERE container = ? AND firm_code = ? AND step IS NOT NULL", query::ACTIVATION);
-    let pending_here: Vec<Activation> =
-        all(&snapshot, "activations", &sql, params![serial, firm_code], rows::activation)?;
-    for activation in pending_here {
-        if !facts.lines.iter().any(|line| line.id == activation.license) {
-            let line = license(&snapshot, activation.license)?;
-            facts
-                .lines
-                .push(line.ok_or(StoreError::Inconsistent { table: "activations", column: "license" })?);
-        }
-        if !facts.activations.iter().any(|known| known.id == activation.id) {
-            facts.activations.push(activation);
+    if let Some(old) = wanted.old {
+        facts.elsewhere = live_in(db, old, wanted.firm_code)?;
+        facts.old_firm = firm(db, old, wanted.firm_code)?;
+    }
+    if wanted.elsewhere || wanted.old.is_some() {
+        let holders: BTreeSet<ContainerSerial> =
+            facts.elsewhere.iter().map(|a| a.container).chain(wanted.old).collect();
+        for holder in holders {
+            facts.others.extend(container(db, holder)?);
         }
     }
-    let sql = format!("{} WHERE serial = ?", query::CONTAINER);
-    facts.container = one(&snapshot, "containers", &sql, params![serial], rows::container)?;
-    let sql = format!("{} WHERE serial = ? AND firm_code = ?", query::FIRM);
-    facts.firm = match one(&snapshot, "firms", &sql, params![serial, firm_code], rows::firm)? {
-        Some(firm) => Some(pending(&snapshot, firm)?),
-        None => None,
-    };
+    other_lines(db, wanted, &mut facts)?;
+    facts.container = container(db, wanted.serial)?;
+    facts.firm = firm(db, wanted.serial, wanted.firm_code)?;
     let sql = "SELECT hash FROM contexts WHERE serial = ? AND firm_code = ? AND sequence = ?";
     let key = params![serial, firm_code, signed(wanted.sequence)];
-    facts.seen_under_sequence = one(&snapshot, "contexts", sql, key, |row| row.bytes("hash"))?;
+    facts.seen_under_sequence = one(db, "contexts", sql, key, |row| row.bytes("hash"))?;
+    facts.blacklist_version = blacklist_version(db)?;
+    facts.reconciling = reconciling(db)?;
     snapshot.finish().map_err(|error| store_error(&error))?;
     Ok(facts)
 }
 
-fn live_elsewhere(
-    db: &Connection,
-    ticket: TicketId,
-    here: ContainerSerial,
-) -> Result<Vec<(LicenseId, ContainerSerial)>, StoreError> {
-    let sql = "SELECT DISTINCT license, container FROM activations
-        WHERE ticket = ? AND state <> 'returned' AND container <> ? ORDER BY license, container";
-    all(db, "activations", sql, params![ticket.0, serial_number(here)], rows::holder)
+/// Lines that are not of the ticket: of what is in the containers, assigned, named by the context, or replacing one.
+fn other_lines(db: &Connection, wanted: &FactsQuery, facts: &mut Facts) -> Result<(), StoreError> {
+    let mut known: BTreeSet<LicenseId> = facts.lines.iter().map(|line| line.id).collect();
+    for activation in facts.activations.iter().chain(&facts.elsewhere) {
+        if known.insert(activation.license) {
+            let line = license(db, activation.license)?;
+            let missing = StoreError::Inconsistent { table: "activations", column: "license" };
+            facts.lines.push(line.ok_or(missing)?);
+        }
+    }
+    for id in &wanted.named {
+        if known.insert(*id) {
+            facts.lines.extend(license(db, *id)?);
+        }
+    }
+    let sql = format!("{} WHERE l.assigned = ? ORDER BY l.id", query::LICENSE);
+    let assigned = all(db, "licenses", &sql, params![serial_number(wanted.serial)], rows::license)?;
+    facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
+    let replacing: Vec<LicenseId> = facts.lines.iter().filter_map(|line| line.replaced_by).collect();
+    for id in replacing {
+        if known.insert(id) {
+            facts.lines.extend(license(db, id)?);
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn blacklist_version(db: &Connection) -> Result<u32, StoreError> {
+    let sql = "SELECT COALESCE(MAX(version), 0) AS version FROM blacklist";
+    Ok(one(db, "blacklist", sql, [], |row| row.small("version"))?.unwrap_or(0))
+}
+
+pub(crate) fn reconciling(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT reconciling FROM server_state WHERE id = 1";
+    let lost = StoreError::Inconsistent { table: "server_state", column: "reconciling" };
+    one(db, "server_state", sql, [], |row| row.maybe_time("reconciling"))?.ok_or(lost)
+}
+
+/// A definition that is lost or damaged matches, so that its row shows the damage.
+const ITEM: &str = " AND COALESCE(CASE WHEN json_valid(d.document) THEN d.document ->> '$.id' END, ?2) = ?2";
+
+/// License lines with their customers. Only the filters that are asked for stand in the text.
+pub(crate) fn find_licenses(db: &Connection, wanted: &LicenseQuery) -> Result<Vec<FoundLicense>, StoreError> {
+    let mut sql = query::LICENSE.replacen("SELECT ", "SELECT t.customer AS customer, ", 1);
+    sql.push_str(" JOIN tickets t ON t.id = l.ticket WHERE l.id > ?1");
+    if wanted.never_activated {
+        sql.push_str(" AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)");
+    }
+    let filters: [(bool, &str); 5] = [
+        (wanted.item.is_some(), ITEM),
+        (wanted.order.is_some(), " AND l.order_id = ?3"),
+        (wanted.customer.is_some(), " AND t.customer = ?4"),
+        (wanted.from.is_some(), " AND l.created_at >= ?5"),
+        (wanted.until.is_some(), " AND l.created_at < ?6"),
+    ];
+    for (is_wanted, filter) in filters {
+        if is_wanted {
+            sql.push_str(filter);
+        }
+    }
+    sql.push_str(" AND (?2 IS NULL OR 1) AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1) AND (?5 IS NULL OR 1)");
+    sql.push_str(" AND (?6 IS NULL OR 1) ORDER BY l.id LIMIT ?7");
+    let params = params![
+        wanted.after.map_or([0; 16], |id| id.0),
+        wanted.item.as_ref().map(ItemId::as_str),
+        wanted.order.as_ref().map(OrderId::as_str),
+        wanted.customer.as_ref().map(CustomerId::as_str),
+        wanted.from.map(secs),
+        wanted.until.map(secs),
+        wanted.limit
+    ];
+    all(db, "licenses", &sql, params, rows::found)
 }

@@ -3,12 +3,16 @@
 // `LEFT JOIN`: a definition that is lost is damage, and must not make the license look absent.
 pub(crate) const LICENSE: &str =
     "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
-    l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.created_at, l.version
+    l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.withdrawn_carried, l.assigned,
+    l.replaces, l.replaced_by, l.created_at, l.version
     FROM licenses l LEFT JOIN definitions d ON d.hash = l.definition";
 
 pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,
-    expires, maintenance_until, usage_started, state, step, activated_at, returned_at, proof, created_at, version
-    FROM activations";
+    expires, maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at, proof,
+    withdraw, update_effect, created_at, version FROM activations";
+
+/// Written the same wherever it stands, so that the partial indexes are used.
+pub(crate) const LIVE: &str = "state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')";
 
 pub(crate) const CONTAINER: &str =
     "SELECT serial, identity_key, sealing_key, test_host, status, registered_at, version
@@ -16,11 +20,11 @@ pub(crate) const CONTAINER: &str =
 
 pub(crate) const FIRM: &str =
     "SELECT serial, firm_code, confirmed_counter, confirmed_digest, last_sequence, last_certified,
-    last_box_time, last_hash, last_seen_at, version FROM firms";
+    last_box_time, last_hash, last_seen_at, last_free, last_traits, resync, version FROM firms";
 
 pub(crate) const STEPS: &str =
-    "SELECT id, before_counter, before_digest, after_digest, bytes, issued_at FROM steps
-    WHERE serial = ? AND firm_code = ? AND proof IS NULL ORDER BY before_counter";
+    "SELECT id, before_counter, before_digest, after_digest, bytes, issued_at, voided FROM steps
+    WHERE serial = ? AND firm_code = ? AND settled_at IS NULL AND dropped_at IS NULL ORDER BY before_counter, id";
 
 pub(crate) const TICKET: &str = "SELECT id, lookup, sealed, customer, together, created_at FROM tickets";
 
@@ -33,3 +37,10 @@ pub(crate) const TOKEN: &str =
 pub(crate) const EVENT: &str =
     "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container, firm_code,
     quantity, proof, detail FROM events";
+
+pub(crate) const APPROVAL: &str =
+    "SELECT id, kind, license, ticket, container, firm_code, state, decided_at, until,
+    reason, requested_at, version FROM approvals";
+
+pub(crate) const RECEIPT: &str =
+    "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts";

@@ -1,23 +1,26 @@
 //! Values to columns and back. A column that cannot be read is damage, never absence.
 
 use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::approval::{APPROVAL_KINDS, Approval, ApprovalState};
+use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::container::{ContainerRecord, LastContext, PendingStep, STATUS_NAMES};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::{
-    ActivationId, ContainerKind, ContainerSerial, CustomerId, EntryId, FirmCode, LicenseId, OrderId, Text,
-    TicketId,
+    ActivationId, ApprovalId, ContainerKind, ContainerSerial, CustomerId, EntryId, FirmCode, LicenseId,
+    OrderId, PreActivationId, Text, TicketId,
 };
 use licensing_core::license::{Ledger, LicenseLine};
 use licensing_core::order::Order;
+use licensing_core::preactivation::PreActivation;
 use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, Role};
-use licensing_store::{CommitError, StoreError, StoredEvent, document};
+use licensing_store::{CommitError, FoundLicense, StoreError, StoredEvent, document};
 use rusqlite::types::FromSql;
 use rusqlite::{ErrorCode, Row};
 
@@ -89,7 +92,7 @@ impl<'a> Reader<'a> {
         self.map(column, |secs: i64| u64::try_from(secs).ok().map(Timestamp::from_secs))
     }
 
-    fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, StoreError> {
         self.maybe(column, |secs: i64| u64::try_from(secs).ok().map(Timestamp::from_secs))
     }
 
@@ -97,15 +100,15 @@ impl<'a> Reader<'a> {
         self.map(column, |number: i64| u64::try_from(number).ok())
     }
 
-    fn small(&self, column: &'static str) -> Result<u32, StoreError> {
+    pub(crate) fn small(&self, column: &'static str) -> Result<u32, StoreError> {
         self.map(column, |number: i64| u32::try_from(number).ok())
     }
 
-    fn firm(&self, column: &'static str) -> Result<FirmCode, StoreError> {
+    pub(crate) fn firm(&self, column: &'static str) -> Result<FirmCode, StoreError> {
         self.map(column, |code: i64| u32::try_from(code).ok().and_then(FirmCode::new))
     }
 
-    fn serial(&self, column: &'static str) -> Result<ContainerSerial, StoreError> {
+    pub(crate) fn serial(&self, column: &'static str) -> Result<ContainerSerial, StoreError> {
         self.map(column, serial_of)
     }
 
@@ -158,7 +161,11 @@ pub(crate) fn order(row: &Reader<'_>) -> Result<Order, StoreError> {
 
 /// A license joined with its definition's document.
 pub(crate) fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
-    let carried = row.map("carried", |text: Option<String>| document::read_shares(text.as_deref()))?;
+    let shares = |column| row.map(column, |text: Option<String>| document::read_shares(text.as_deref()));
+    let (carried, withdrawn_carried) = (shares("carried")?, shares("withdrawn_carried")?);
+    let had_been_active: u32 = withdrawn_carried.iter().map(|share| share.quantity).sum();
+    let withdrawn_fresh =
+        row.map("withdrawn", |all: i64| u32::try_from(all).ok()?.checked_sub(had_been_active))?;
     Ok(LicenseLine {
         id: LicenseId(row.bytes("id")?),
         ticket: TicketId(row.bytes("ticket")?),
@@ -173,8 +180,12 @@ pub(crate) fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
             activating: row.small("activating")?,
             active: row.small("active")?,
             returning: row.small("being_returned")?,
-            withdrawn: row.small("withdrawn")?,
+            withdrawn_fresh,
+            withdrawn_carried,
         },
+        assigned: row.maybe("assigned", serial_of)?,
+        replaces: row.maybe_bytes("replaces")?.map(LicenseId),
+        replaced_by: row.maybe_bytes("replaced_by")?.map(LicenseId),
         created_at: row.time("created_at")?,
         version: row.number("version")?,
     })
@@ -190,8 +201,15 @@ pub(crate) fn activation(row: &Reader<'_>) -> Result<Activation, StoreError> {
         }
         "returning" => ActivationState::Returning { activated_at: row.time("activated_at")?, step: step()? },
         "returned" => {
-            ActivationState::Returned { returned_at: row.time("returned_at")?, proof: row.bytes("proof")? }
+            ActivationState::Returned { returned_at: row.time("ended_at")?, proof: row.bytes("proof")? }
         }
+        "consumed" => {
+            ActivationState::Consumed { activated_at: row.time("activated_at")?, proof: row.bytes("proof")? }
+        }
+        "cancelled" => {
+            ActivationState::Cancelled { cancelled_at: row.time("ended_at")?, proof: row.bytes("proof")? }
+        }
+        "superseded" => ActivationState::Superseded { superseded_at: row.time("ended_at")? },
         _ => return Err(row.damaged("state")),
     };
     Ok(Activation {
@@ -208,16 +226,15 @@ pub(crate) fn activation(row: &Reader<'_>) -> Result<Activation, StoreError> {
             expires: row.maybe_time("expires")?,
             maintenance_until: row.maybe_time("maintenance_until")?,
             usage_started: row.maybe_time("usage_started")?,
+            added_uses: row.number("added_uses")?,
+            feature_map: row.maybe("feature_map", |bits: i64| u32::try_from(bits).ok())?,
         },
         state,
+        withdraw: row.get("withdraw")?,
+        update: row.maybe("update_effect", |text: String| document::read_update(&text))?,
         created_at: row.time("created_at")?,
         version: row.number("version")?,
     })
-}
-
-/// Who holds something of a license.
-pub(crate) fn holder(row: &Reader<'_>) -> Result<(LicenseId, ContainerSerial), StoreError> {
-    Ok((LicenseId(row.bytes("license")?), row.serial("container")?))
 }
 
 pub(crate) fn container(row: &Reader<'_>) -> Result<ContainerRecord, StoreError> {
@@ -246,6 +263,11 @@ pub(crate) fn firm(row: &Reader<'_>) -> Result<licensing_core::container::FirmRe
             box_time: row.time("last_box_time")?,
             hash,
             seen_at: row.time("last_seen_at")?,
+            // Of a record written before these were kept: nothing is known.
+            free_products: row.maybe("last_free", |free: i64| u32::try_from(free).ok())?.unwrap_or(0),
+            traits: row
+                .maybe("last_traits", |bytes: Vec<u8>| document::read_traits(&bytes))?
+                .unwrap_or_default(),
         }),
     };
     Ok(licensing_core::container::FirmRecord {
@@ -256,20 +278,75 @@ pub(crate) fn firm(row: &Reader<'_>) -> Result<licensing_core::container::FirmRe
             digest: row.bytes("confirmed_digest")?,
         },
         pending: Vec::new(),
+        voided: Vec::new(),
         last_context,
+        resync: row.get("resync")?,
         version: row.number("version")?,
     })
 }
 
-pub(crate) fn step(row: &Reader<'_>) -> Result<PendingStep, StoreError> {
+/// An unproven step, and whether a competing one has replaced it.
+pub(crate) fn step(row: &Reader<'_>) -> Result<(PendingStep, bool), StoreError> {
     let before = ChainLink { counter: row.number("before_counter")?, digest: row.bytes("before_digest")? };
-    Ok(PendingStep {
+    let step = PendingStep {
         id: StepId(row.bytes("id")?),
         before,
         after: ChainLink { counter: before.counter + 1, digest: row.bytes("after_digest")? },
         bytes: row.get("bytes")?,
         issued_at: row.time("issued_at")?,
+    };
+    Ok((step, row.get("voided")?))
+}
+
+pub(crate) fn approval(row: &Reader<'_>) -> Result<Approval, StoreError> {
+    let state: String = row.get("state")?;
+    let at = || row.time("decided_at");
+    let state = match state.as_str() {
+        "pending" => ApprovalState::Pending,
+        "granted" => ApprovalState::Granted { at: at()?, until: row.time("until")? },
+        "denied" => ApprovalState::Denied { at: at()? },
+        "used" => ApprovalState::Used { at: at()? },
+        _ => return Err(row.damaged("state")),
+    };
+    let kind = |word: String| APPROVAL_KINDS.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind);
+    Ok(Approval {
+        id: ApprovalId(row.bytes("id")?),
+        kind: row.map("kind", kind)?,
+        license: LicenseId(row.bytes("license")?),
+        ticket: TicketId(row.bytes("ticket")?),
+        container: row.serial("container")?,
+        firm_code: row.firm("firm_code")?,
+        state,
+        reason: row.map("reason", |text: String| Text::new(text).ok())?,
+        requested_at: row.time("requested_at")?,
+        version: row.number("version")?,
     })
+}
+
+pub(crate) fn blacklisted(row: &Reader<'_>) -> Result<BlacklistEntry, StoreError> {
+    Ok(BlacklistEntry {
+        version: row.small("version")?,
+        serial: row.serial("serial")?,
+        listed_at: row.time("listed_at")?,
+        reason: row.map("reason", |text: String| Text::new(text).ok())?,
+    })
+}
+
+pub(crate) fn preactivation(row: &Reader<'_>) -> Result<(PreActivation, bool), StoreError> {
+    let record = PreActivation {
+        id: PreActivationId(row.bytes("id")?),
+        ticket: TicketId(row.bytes("ticket")?),
+        quantity: row.small("quantity")?,
+        conversions: row.small("conversions")?,
+        converted: row.small("converted")?,
+        created_at: row.time("created_at")?,
+        version: row.number("version")?,
+    };
+    Ok((record, row.get("done")?))
+}
+
+pub(crate) fn found(row: &Reader<'_>) -> Result<FoundLicense, StoreError> {
+    Ok(FoundLicense { line: license(row)?, customer: row.customer("customer")? })
 }
 
 pub(crate) fn token(row: &Reader<'_>) -> Result<ApiToken, StoreError> {

@@ -3,26 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use licensing_core::activation::Activation;
+use licensing_core::approval::Approval;
+use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
-use licensing_core::ids::{ContainerSerial, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{
+    ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+};
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
 use licensing_core::order::{Order, StoredCode};
+use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
+use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    CommitError, Counts, EventQuery, FactsQuery, Finding, Store, StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
+    StoreError, StoreFuture, StoredEvent,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, Reader, serial_number, signed, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 use crate::threads::Threads;
-use crate::{load, query};
+use crate::{audit, load, query};
 
 /// Connections for reading.
 const READERS: usize = 4;
@@ -127,7 +134,7 @@ impl Store for SqliteStore {
     }
 
     fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts> {
-        self.threads.read(move |db| load::facts(db, query))
+        self.threads.read(move |db| load::facts(db, &query))
     }
 
     fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>> {
@@ -179,25 +186,23 @@ impl Store for SqliteStore {
     fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
         self.threads.read(move |db| {
             let sql = format!(
-                "{} WHERE ticket = ? AND state <> 'returned' ORDER BY created_at, id LIMIT ?",
-                query::ACTIVATION
+                "{} WHERE ticket = ? AND {} ORDER BY created_at, id LIMIT ?",
+                query::ACTIVATION,
+                query::LIVE
             );
             all(db, "activations", &sql, params![ticket.0, limit], rows::activation)
         })
     }
 
     fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {
-        self.threads.read(move |db| {
-            let sql = format!("{} WHERE serial = ?", query::CONTAINER);
-            one(db, "containers", &sql, params![serial_number(serial)], rows::container)
-        })
+        self.threads.read(move |db| load::container(db, serial))
     }
 
     fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>> {
         self.threads.read(move |db| {
             let sql = format!("{} WHERE serial = ? ORDER BY firm_code", query::FIRM);
             let firms = all(db, "firms", &sql, params![serial_number(serial)], rows::firm)?;
-            firms.into_iter().map(|firm| load::pending(db, firm)).collect()
+            firms.into_iter().map(|firm| load::with_steps(db, firm)).collect()
         })
     }
 
@@ -236,8 +241,10 @@ impl Store for SqliteStore {
     }
 
     fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
-        let sql = "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts WHERE hash = ?";
-        self.threads.read(move |db| one(db, "receipts", sql, params![hash], rows::receipt))
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE hash = ?", query::RECEIPT);
+            one(db, "receipts", &sql, params![hash], rows::receipt)
+        })
     }
 
     fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>> {
@@ -254,6 +261,84 @@ impl Store for SqliteStore {
         })
     }
 
+    fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
+        self.threads.read(move |db| {
+            let sql = format!(
+                "{} WHERE license = ? AND {} ORDER BY created_at, id",
+                query::ACTIVATION,
+                query::LIVE
+            );
+            all(db, "activations", &sql, params![license.0], rows::activation)
+        })
+    }
+
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>> {
+        self.threads.read(move |db| load::find_licenses(db, &query))
+    }
+
+    fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE id = ?", query::APPROVAL);
+            one(db, "approvals", &sql, params![id.0], rows::approval)
+        })
+    }
+
+    fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
+        self.threads.read(move |db| {
+            let pending = if wanted.pending { " AND state = 'pending'" } else { "" };
+            let sql = format!("{} WHERE id > ?{pending} ORDER BY id LIMIT ?", query::APPROVAL);
+            let after = wanted.after.map_or([0; 16], |id| id.0);
+            all(db, "approvals", &sql, params![after, wanted.limit], rows::approval)
+        })
+    }
+
+    fn blacklist(&self, after: u32, limit: u32) -> StoreFuture<'_, Vec<BlacklistEntry>> {
+        let sql = "SELECT version, serial, listed_at, reason FROM blacklist WHERE version > ? ORDER BY version LIMIT ?";
+        self.threads.read(move |db| all(db, "blacklist", sql, params![after, limit], rows::blacklisted))
+    }
+
+    fn blacklist_version(&self) -> StoreFuture<'_, u32> {
+        self.threads.read(|db| load::blacklist_version(db))
+    }
+
+    fn preactivation(
+        &self,
+        id: PreActivationId,
+        serial: ContainerSerial,
+    ) -> StoreFuture<'_, Option<(PreActivation, bool)>> {
+        let sql = "SELECT id, ticket, quantity, conversions, converted, created_at, version, EXISTS (SELECT 1
+            FROM conversions c WHERE c.preactivation = p.id AND c.serial = ?) AS done FROM preactivations p WHERE id = ?";
+        let key = (serial_number(serial), id.0);
+        self.threads
+            .read(move |db| one(db, "preactivations", sql, params![key.0, key.1], rows::preactivation))
+    }
+
+    fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        self.threads.read(|db| load::reconciling(db))
+    }
+
+    fn newest_receipts(
+        &self,
+        after: Option<(ContainerSerial, FirmCode)>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<Receipt>> {
+        self.threads.read(move |db| {
+            let sql = format!(
+                "{} r WHERE (r.serial, r.firm_code) > (?, ?) AND r.received_at = (SELECT MAX(n.received_at)
+                    FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
+                AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
+                    AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT ?",
+                query::RECEIPT
+            );
+            let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), f.get()));
+            all(db, "receipts", &sql, params![serial, firm_code, limit], rows::receipt)
+        })
+    }
+
+    fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.threads.read(audit::run)
+    }
+
     fn counts(&self) -> StoreFuture<'_, Counts> {
         self.threads.read(|db| {
             let count = |table: &str| -> Result<u64, StoreError> {
@@ -267,35 +352,6 @@ impl Store for SqliteStore {
                 containers: count("containers")?,
                 activations: count("activations")?,
             })
-        })
-    }
-
-    fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
-        self.threads.read(|db| {
-            let mut findings = Vec::new();
-            let sql = "SELECT l.id AS id FROM licenses l LEFT JOIN (
-                    SELECT license,
-                        SUM(CASE state WHEN 'activating' THEN quantity ELSE 0 END) AS activating,
-                        SUM(CASE state WHEN 'active' THEN quantity ELSE 0 END) AS active,
-                        SUM(CASE state WHEN 'returning' THEN quantity ELSE 0 END) AS being_returned
-                    FROM activations GROUP BY license) a ON a.license = l.id
-                WHERE l.activating <> COALESCE(a.activating, 0) OR l.active <> COALESCE(a.active, 0)
-                    OR l.being_returned <> COALESCE(a.being_returned, 0)";
-            let differ = all(db, "licenses", sql, [], |row: &Reader<'_>| row.bytes("id"))?;
-            let what = "the ledger differs from the activations";
-            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
-            let sql =
-                "SELECT carried FROM licenses WHERE carried IS NOT NULL AND NOT json_valid(carried) LIMIT 1";
-            if one(db, "licenses", sql, [], |row| row.get::<String>("carried"))?.is_some() {
-                return Err(StoreError::Inconsistent { table: "licenses", column: "carried" });
-            }
-            let sum = "l.fresh + l.activating + l.active + l.being_returned + l.withdrawn + COALESCE((SELECT
-                SUM(json_extract(value, '$.quantity')) FROM json_each(l.carried)), 0)";
-            let sql = format!("SELECT l.id AS id FROM licenses l WHERE {sum} <> l.quantity");
-            let differ = all(db, "licenses", &sql, [], |row: &Reader<'_>| row.bytes("id"))?;
-            let what = "the parts do not add up to the quantity";
-            findings.extend(differ.into_iter().map(|id| Finding { license: LicenseId(id), what }));
-            Ok(findings)
         })
     }
 

@@ -1,5 +1,7 @@
 //! The interpreter of change sets.
 
+mod decisions;
+
 use licensing_core::activation::{Activation, ActivationState};
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
 use licensing_core::container::{ContainerRecord, FirmRecord, PendingStep};
@@ -45,9 +47,41 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         Change::InsertStep { serial, firm_code, step } => insert_step(db, *serial, *firm_code, step),
         Change::SettleStep { id, proof, at } => execute_one(
             db,
-            "UPDATE steps SET proof = ?, settled_at = ? WHERE id = ? AND proof IS NULL",
+            "UPDATE steps SET proof = ?, settled_at = ? WHERE id = ? AND settled_at IS NULL AND dropped_at IS NULL",
             params![proof, secs(*at), id.0],
         ),
+        Change::VoidStep { id } => execute_one(
+            db,
+            "UPDATE steps SET voided = 1 WHERE id = ? AND voided = 0 AND settled_at IS NULL AND dropped_at IS NULL",
+            params![id.0],
+        ),
+        Change::ReviveStep { id } => execute_one(
+            db,
+            "UPDATE steps SET voided = 0 WHERE id = ? AND voided = 1 AND settled_at IS NULL AND dropped_at IS NULL",
+            params![id.0],
+        ),
+        Change::DropStep { id, proof, at } => execute_one(
+            db,
+            "UPDATE steps SET proof = ?, dropped_at = ? WHERE id = ? AND settled_at IS NULL AND dropped_at IS NULL",
+            params![proof, secs(*at), id.0],
+        ),
+        Change::ForgetContexts { serial, firm_code } => execute(
+            db,
+            "DELETE FROM contexts WHERE serial = ? AND firm_code = ?",
+            params![serial_number(*serial), firm_code.get()],
+        )
+        .map(|_| ()),
+        Change::PutApproval(approval) => decisions::put_approval(db, approval),
+        Change::InsertBlacklisted(entry) => decisions::insert_blacklisted(db, entry),
+        Change::PutPreActivation(record) => decisions::put_preactivation(db, record),
+        Change::InsertConversion { id, serial } => insert(
+            db,
+            "INSERT INTO conversions (preactivation, serial) VALUES (?, ?)",
+            params![id.0, serial_number(*serial)],
+        ),
+        Change::SetReconciling(since) => {
+            execute_one(db, "UPDATE server_state SET reconciling = ? WHERE id = 1", params![since.map(secs)])
+        }
         Change::NoteContext { serial, firm_code, sequence, hash } => execute(
             db,
             "INSERT OR IGNORE INTO contexts (serial, firm_code, sequence, hash) VALUES (?, ?, ?, ?)",
@@ -125,8 +159,9 @@ fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
     insert(
         db,
         "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
-            activating, active, being_returned, withdrawn, created_at, version)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            activating, active, being_returned, withdrawn, withdrawn_carried, assigned, replaces, replaced_by,
+            created_at, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             line.id.0,
             line.ticket.0,
@@ -140,7 +175,11 @@ fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
             ledger.activating,
             ledger.active,
             ledger.returning,
-            ledger.withdrawn,
+            ledger.withdrawn(),
+            document::write_shares(&ledger.withdrawn_carried),
+            line.assigned.map(serial_number),
+            line.replaces.map(|id| id.0),
+            line.replaced_by.map(|id| id.0),
             secs(line.created_at)
         ],
     )
@@ -150,16 +189,21 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
     let ledger = &line.ledger;
     execute_one(
         db,
-        "UPDATE licenses SET generation = ?, fresh = ?, carried = ?, activating = ?, active = ?, being_returned = ?,
-            withdrawn = ?, version = version + 1 WHERE id = ? AND version = ?",
+        "UPDATE licenses SET quantity = ?, generation = ?, fresh = ?, carried = ?, activating = ?, active = ?,
+            being_returned = ?, withdrawn = ?, withdrawn_carried = ?, assigned = ?, replaced_by = ?,
+            version = version + 1 WHERE id = ? AND version = ?",
         params![
+            line.quantity,
             line.generation,
             ledger.fresh,
             document::write_shares(&ledger.carried),
             ledger.activating,
             ledger.active,
             ledger.returning,
-            ledger.withdrawn,
+            ledger.withdrawn(),
+            document::write_shares(&ledger.withdrawn_carried),
+            line.assigned.map(serial_number),
+            line.replaced_by.map(|id| id.0),
             line.id.0,
             signed(line.version)
         ],
@@ -169,26 +213,37 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
 fn put_activation(db: &Connection, activation: &Activation) -> Written {
     let state = activation.state;
     let step = state.pending_step().map(|step| step.0);
-    let (activated_at, returned_at, proof) = match state {
+    let (activated_at, ended_at, proof) = match state {
         ActivationState::Activating { .. } => (None, None, None),
-        ActivationState::Active { activated_at, proof } => (Some(activated_at), None, Some(proof)),
+        ActivationState::Active { activated_at, proof }
+        | ActivationState::Consumed { activated_at, proof } => (Some(activated_at), None, Some(proof)),
         ActivationState::Returning { activated_at, .. } => (Some(activated_at), None, None),
         ActivationState::Returned { returned_at, proof } => (None, Some(returned_at), Some(proof)),
+        ActivationState::Cancelled { cancelled_at, proof } => (None, Some(cancelled_at), Some(proof)),
+        ActivationState::Superseded { superseded_at } => (None, Some(superseded_at), None),
     };
-    let (activated_at, returned_at) = (activated_at.map(secs), returned_at.map(secs));
+    let (activated_at, ended_at) = (activated_at.map(secs), ended_at.map(secs));
     let remainder = &activation.remainder;
     if activation.version > 0 {
         return execute_one(
             db,
-            "UPDATE activations SET quantity = ?, state = ?, step = ?, activated_at = ?, returned_at = ?, proof = ?,
-                version = version + 1 WHERE id = ? AND version = ?",
+            "UPDATE activations SET entry = ?, quantity = ?, units = ?, expires = ?, maintenance_until = ?,
+                added_uses = ?, feature_map = ?, state = ?, step = ?, activated_at = ?, ended_at = ?, proof = ?,
+                withdraw = ?, version = version + 1 WHERE id = ? AND version = ?",
             params![
+                activation.entry.0,
                 activation.quantity,
+                remainder.units.map(signed),
+                remainder.expires.map(secs),
+                remainder.maintenance_until.map(secs),
+                signed(remainder.added_uses),
+                remainder.feature_map,
                 state.name(),
                 step,
                 activated_at,
-                returned_at,
+                ended_at,
                 proof,
+                activation.withdraw,
                 activation.id.0,
                 signed(activation.version)
             ],
@@ -197,8 +252,9 @@ fn put_activation(db: &Connection, activation: &Activation) -> Written {
     insert(
         db,
         "INSERT INTO activations (id, license, ticket, container, firm_code, entry, generation, quantity, units,
-            expires, maintenance_until, usage_started, state, step, activated_at, returned_at, proof, created_at,
-            version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            expires, maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at,
+            proof, withdraw, update_effect, created_at, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             activation.id.0,
             activation.license.0,
@@ -212,11 +268,15 @@ fn put_activation(db: &Connection, activation: &Activation) -> Written {
             remainder.expires.map(secs),
             remainder.maintenance_until.map(secs),
             remainder.usage_started.map(secs),
+            signed(remainder.added_uses),
+            remainder.feature_map,
             state.name(),
             step,
             activated_at,
-            returned_at,
+            ended_at,
             proof,
+            activation.withdraw,
+            activation.update.as_ref().map(document::write_update),
             secs(activation.created_at)
         ],
     )
@@ -253,18 +313,23 @@ fn put_firm(db: &Connection, firm: &FirmRecord) -> Written {
         last.map(|l| secs(l.box_time)),
         last.map(|l| l.hash),
         last.map(|l| secs(l.seen_at)),
+        last.map(|l| l.free_products),
+        last.map(|l| document::write_traits(&l.traits)),
+        firm.resync,
         serial_number(firm.serial),
         firm.firm_code.get(),
         signed(firm.version)
     ];
     if firm.version > 0 {
         let sql = "UPDATE firms SET confirmed_counter = ?, confirmed_digest = ?, last_sequence = ?, last_certified = ?,
-            last_box_time = ?, last_hash = ?, last_seen_at = ?, version = version + 1
+            last_box_time = ?, last_hash = ?, last_seen_at = ?, last_free = ?, last_traits = ?, resync = ?,
+            version = version + 1
             WHERE serial = ? AND firm_code = ? AND version = ?";
         return execute_one(db, sql, values);
     }
     let sql = "INSERT INTO firms (confirmed_counter, confirmed_digest, last_sequence, last_certified, last_box_time,
-        last_hash, last_seen_at, serial, firm_code, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1 + ?)";
+        last_hash, last_seen_at, last_free, last_traits, resync, serial, firm_code, version)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1 + ?)";
     insert(db, sql, values)
 }
 

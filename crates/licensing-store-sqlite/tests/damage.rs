@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use licensing_core::ids::ContainerSerial;
 use licensing_store::{Store, StoreError};
 use licensing_store_sqlite::{OpenError, SqliteStore};
-use licensing_testkit::damage::{BOOKS, DAMAGES, LICENSE, READS, one_of_everything};
+use licensing_testkit::damage::{BOOKS, DAMAGES, LICENSE, READS, assert_findings, one_of_everything};
 
 /// A database with one of everything, closed; and its container.
 fn filled(path: &Path) -> ContainerSerial {
@@ -46,13 +46,14 @@ fn an_audit_finds_what_does_not_add_up() {
     for (damage, findings) in BOOKS {
         rusqlite::Connection::open(&path).unwrap().execute(damage, []).unwrap();
         let store = SqliteStore::open(&path).unwrap();
-        let found = block_on(store.audit()).unwrap();
-        assert_eq!(found.len(), findings, "{damage}: {found:?}");
-        assert!(found.iter().all(|finding| finding.license == LICENSE));
+        assert_findings(&store, damage, findings);
     }
-    rusqlite::Connection::open(&path).unwrap().execute("UPDATE licenses SET carried = '[{'", []).unwrap();
-    let damaged = StoreError::Inconsistent { table: "licenses", column: "carried" };
-    assert_eq!(block_on(SqliteStore::open(&path).unwrap().audit()), Err(damaged));
+    for column in ["withdrawn_carried", "carried"] {
+        let damage = format!("UPDATE licenses SET {column} = '[{{'");
+        rusqlite::Connection::open(&path).unwrap().execute(&damage, []).unwrap();
+        let audit = block_on(SqliteStore::open(&path).unwrap().audit());
+        assert_eq!(audit, Err(StoreError::Inconsistent { table: "licenses", column }));
+    }
 }
 
 fn copy_with(path: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {

@@ -3,7 +3,9 @@
 //! Both drivers store the same text, so a database can be moved between them and compared. Fields are only ever
 //! added, with a default, so that a text written by any earlier version can be read.
 
+use licensing_core::activation::PendingUpdate;
 use licensing_core::crypto::digest::{Digest, hash};
+use licensing_core::format::context::TraitDigest;
 use licensing_core::ids::{FirmCode, ItemId, Name, ProductCode, Text};
 use licensing_core::item::{
     ContainerKinds, ItemDefinition, ItemPolicy, ReactivationPolicy, RestorePolicy, ReturnPolicy,
@@ -13,6 +15,7 @@ use licensing_core::terms::{
     ACCESS_MODES, AccessMode, LicenseTerms, Module, Remainder, TOLERANCES, Tolerance,
 };
 use licensing_core::time::{End, Timestamp};
+use licensing_core::update_item::{FeatureChange, UPDATE_SCOPES, UpdateEffect, UpdateScope, UpdateTerms};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -61,6 +64,27 @@ struct ItemRow {
     reactivation: RuleRow,
     restore: RuleRow,
     split: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    update: Option<UpdateRow>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requires: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum FeaturesRow {
+    Set(u32),
+    Add(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+struct UpdateRow {
+    base: String,
+    scope: String,
+    add_units: Option<u32>,
+    add_quantity: Option<u32>,
+    expiration: Option<EndRow>,
+    maintenance: Option<EndRow>,
+    features: Option<FeaturesRow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +94,15 @@ struct ShareRow {
     expires: Option<u64>,
     maintenance_until: Option<u64>,
     usage_started: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    added_uses: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    feature_map: Option<u32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form serde asks for")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 const fn end_row(end: End) -> EndRow {
@@ -135,10 +168,42 @@ pub fn write_item(item: &ItemDefinition) -> (Digest, String) {
             RestorePolicy::AfterDays(days) => RuleRow::AfterDays(days),
         },
         split: policy.split,
+        update: item.update.as_ref().map(update_row),
+        requires: item.requires.as_ref().map(|id| id.as_str().to_owned()),
     };
     // Invariant: a struct of texts and numbers always serialises.
     let text = serde_json::to_string(&row).expect("plain data");
     (hash("item definition", &[text.as_bytes()]), text)
+}
+
+fn update_row(update: &UpdateTerms) -> UpdateRow {
+    UpdateRow {
+        base: update.base.as_str().to_owned(),
+        scope: word::<UpdateScope>(&UPDATE_SCOPES, &update.scope).to_owned(),
+        add_units: update.add_units,
+        add_quantity: update.add_quantity,
+        expiration: update.expiration.map(end_row),
+        maintenance: update.maintenance.map(end_row),
+        features: update.features.map(|features| match features {
+            FeatureChange::Set(bits) => FeaturesRow::Set(bits),
+            FeatureChange::Add(bits) => FeaturesRow::Add(bits),
+        }),
+    }
+}
+
+fn update_of(row: UpdateRow) -> Option<UpdateTerms> {
+    Some(UpdateTerms {
+        base: ItemId::new(row.base).ok()?,
+        scope: value::<UpdateScope>(&UPDATE_SCOPES, &row.scope)?,
+        add_units: row.add_units,
+        add_quantity: row.add_quantity,
+        expiration: row.expiration.as_ref().map(end_of),
+        maintenance: row.maintenance.as_ref().map(end_of),
+        features: row.features.map(|features| match features {
+            FeaturesRow::Set(bits) => FeatureChange::Set(bits),
+            FeaturesRow::Add(bits) => FeatureChange::Add(bits),
+        }),
+    })
 }
 
 fn module_row(module: &Module) -> ModuleRow {
@@ -209,6 +274,14 @@ pub fn read_item(text: &str) -> Option<ItemDefinition> {
         product_code: ProductCode::new(row.product_code)?,
         terms,
         policy,
+        update: match row.update {
+            Some(update) => Some(update_of(update)?),
+            None => None,
+        },
+        requires: match row.requires {
+            Some(id) => Some(ItemId::new(id).ok()?),
+            None => None,
+        },
     })
 }
 
@@ -224,6 +297,8 @@ pub fn write_shares(shares: &[Share]) -> Option<String> {
         expires: share.remainder.expires.map(Timestamp::secs),
         maintenance_until: share.remainder.maintenance_until.map(Timestamp::secs),
         usage_started: share.remainder.usage_started.map(Timestamp::secs),
+        added_uses: share.remainder.added_uses,
+        feature_map: share.remainder.feature_map,
     };
     let rows: Vec<ShareRow> = shares.iter().map(row).collect();
     // Invariant: a list of numbers always serialises.
@@ -242,9 +317,78 @@ pub fn read_shares(text: Option<&str>) -> Option<Vec<Share>> {
             expires: row.expires.map(Timestamp::from_secs),
             maintenance_until: row.maintenance_until.map(Timestamp::from_secs),
             usage_started: row.usage_started.map(Timestamp::from_secs),
+            added_uses: row.added_uses,
+            feature_map: row.feature_map,
         },
     };
     Some(rows.into_iter().map(share).collect())
+}
+
+#[derive(Serialize, Deserialize)]
+struct EffectRow {
+    units: u64,
+    uses: u64,
+    expires: Option<u64>,
+    maintenance_until: Option<u64>,
+    feature_map: Option<u32>,
+    split_from: Option<String>,
+}
+
+/// The text of what an update does to its base.
+#[must_use]
+pub fn write_update(update: &PendingUpdate) -> String {
+    let effect = &update.effect;
+    let row = EffectRow {
+        units: effect.units,
+        uses: effect.uses,
+        expires: effect.expires.map(Timestamp::secs),
+        maintenance_until: effect.maintenance_until.map(Timestamp::secs),
+        feature_map: effect.feature_map,
+        split_from: update.split_from.map(|entry| entry.to_string()),
+    };
+    // Invariant: a struct of numbers and texts always serialises.
+    serde_json::to_string(&row).expect("plain data")
+}
+
+/// Reads the text of what an update does; `None` when it is damaged.
+#[must_use]
+pub fn read_update(text: &str) -> Option<PendingUpdate> {
+    let row: EffectRow = serde_json::from_str(text).ok()?;
+    let effect = UpdateEffect {
+        units: row.units,
+        uses: row.uses,
+        expires: row.expires.map(Timestamp::from_secs),
+        maintenance_until: row.maintenance_until.map(Timestamp::from_secs),
+        feature_map: row.feature_map,
+    };
+    let split_from = match row.split_from {
+        Some(entry) => Some(entry.parse().ok()?),
+        None => None,
+    };
+    Some(PendingUpdate { effect, split_from })
+}
+
+/// Bytes of one trait digest.
+const TRAIT_BYTES: usize = 21;
+
+/// Trait digests one after the other: kind, weight, digest.
+#[must_use]
+pub fn write_traits(traits: &[TraitDigest]) -> Vec<u8> {
+    traits.iter().flat_map(|t| t.kind.into_iter().chain([t.weight]).chain(t.digest)).collect()
+}
+
+/// Reads trait digests; `None` when they are damaged.
+#[must_use]
+pub fn read_traits(bytes: &[u8]) -> Option<Vec<TraitDigest>> {
+    let one = |bytes: &[u8]| {
+        let (kind, rest) = bytes.split_first_chunk::<4>()?;
+        let (weight, digest) = rest.split_first()?;
+        Some(TraitDigest { kind: *kind, weight: *weight, digest: digest.try_into().ok()? })
+    };
+    if !bytes.len().is_multiple_of(TRAIT_BYTES) {
+        return None;
+    }
+    bytes.chunks(TRAIT_BYTES).map(one).collect()
 }
 
 #[cfg(test)]
@@ -284,7 +428,30 @@ mod tests {
                 restore: RestorePolicy::Always,
                 split: false,
             },
+            update: Some(UpdateTerms {
+                base: ItemId::new("BASE").unwrap(),
+                scope: UpdateScope::Ticket,
+                add_units: Some(5),
+                add_quantity: Some(2),
+                expiration: Some(End::AfterDays(365)),
+                maintenance: Some(End::At(Timestamp::from_secs(77))),
+                features: Some(FeatureChange::Add(4)),
+            }),
+            requires: Some(ItemId::new("OTHER").unwrap()),
         };
+        let update = PendingUpdate {
+            effect: UpdateEffect {
+                units: 1,
+                uses: 2,
+                expires: Some(Timestamp::from_secs(3)),
+                ..UpdateEffect::default()
+            },
+            split_from: Some(licensing_core::ids::EntryId([9; 16])),
+        };
+        assert_eq!(read_update(&write_update(&update)), Some(update));
+        let traits = vec![TraitDigest { kind: [1; 4], weight: 7, digest: [2; 16] }; 3];
+        assert_eq!(read_traits(&write_traits(&traits)), Some(traits));
+        assert_eq!(read_traits(&[0; 20]), None);
         let (hash, text) = write_item(&item);
         assert_eq!(read_item(&text), Some(item.clone()));
         assert_eq!(write_item(&item).0, hash);

@@ -28,15 +28,21 @@ use std::future::Future;
 use std::pin::Pin;
 
 use licensing_core::activation::Activation;
+use licensing_core::approval::Approval;
+use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Event;
-use licensing_core::ids::{ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{
+    ApprovalId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+};
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
 use licensing_core::order::{Order, StoredCode};
+use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
+use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 
@@ -77,7 +83,7 @@ pub enum CommitError {
 pub type StoreFuture<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// Which facts a transfer decision needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactsQuery {
     /// The ticket of the request; `None` for a bare receipt.
     pub ticket: Option<TicketId>,
@@ -87,6 +93,64 @@ pub struct FactsQuery {
     pub firm_code: FirmCode,
     /// Sequence number of the context at hand.
     pub sequence: u64,
+    /// Licenses the context names.
+    pub named: Vec<LicenseId>,
+    /// Whether what is live of the ticket in other containers is needed whatever the ticket is like: for a
+    /// re-activation.
+    pub elsewhere: bool,
+    /// The container that is to be restored into this one.
+    pub old: Option<ContainerSerial>,
+}
+
+/// Which license lines to read, in order of their ids, which is the order in which they were made. Several filters
+/// must all match.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LicenseQuery {
+    /// Only those of which nothing was ever activated.
+    pub never_activated: bool,
+    /// Only of this item.
+    pub item: Option<ItemId>,
+    /// Only of this order.
+    pub order: Option<OrderId>,
+    /// Only of this customer.
+    pub customer: Option<CustomerId>,
+    /// Only made at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Only made before this moment.
+    pub until: Option<Timestamp>,
+    /// After this one.
+    pub after: Option<LicenseId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A license line with the customer of its ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLicense {
+    /// The line.
+    pub line: LicenseLine,
+    /// The customer.
+    pub customer: Option<CustomerId>,
+}
+
+/// Which approvals to read, in order of their ids, which is the order in which they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ApprovalQuery {
+    /// Only those nobody has decided.
+    pub pending: bool,
+    /// After this one.
+    pub after: Option<ApprovalId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Books that do not balance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong.
+    pub what: &'static str,
+    /// With which record.
+    pub which: String,
 }
 
 /// Which events to read. Several filters must all match.
@@ -126,15 +190,6 @@ pub struct Counts {
     pub activations: u64,
 }
 
-/// A license line whose ledger does not say what its activations say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finding {
-    /// The license.
-    pub license: LicenseId,
-    /// What differs.
-    pub what: &'static str,
-}
-
 /// A database behind the central server. See the crate's contract.
 pub trait Store: Send + Sync + 'static {
     /// Stores a change set, all or nothing, durably.
@@ -143,9 +198,10 @@ pub trait Store: Send + Sync + 'static {
     /// The stored answer to a request.
     fn answered(&self, key: Digest) -> StoreFuture<'_, Option<RequestRecord>>;
 
-    /// Loads what a transfer decision needs, as one snapshot: see the fields of [`Facts`]. `live_elsewhere` is
-    /// loaded when the ticket stays together or one of its lines is indivisible; steps of the firm record are
-    /// the pending ones in order of their counters.
+    /// Loads what a transfer decision needs, as one snapshot: see the fields of [`Facts`]. What is live of the ticket in
+    /// other containers is loaded when it is asked for, and when the ticket stays together or one of its lines is
+    /// indivisible; the records of those containers only when it is asked for. Steps of the firm record are
+    /// the unproven ones, in order of their counters.
     fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts>;
 
     /// The items with these ids; unknown ids are left out.
@@ -197,11 +253,47 @@ pub trait Store: Send + Sync + 'static {
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
 
+    /// Live activations of a license line, oldest first.
+    fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;
+
+    /// License lines with the customers of their tickets.
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>>;
+
+    /// An approval.
+    fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>>;
+
+    /// Approvals.
+    fn approvals(&self, query: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>>;
+
+    /// Entries of the blacklist after a version, in order, at most `limit`.
+    fn blacklist(&self, after: u32, limit: u32) -> StoreFuture<'_, Vec<BlacklistEntry>>;
+
+    /// Version of the newest entry of the blacklist; 0 while there is none.
+    fn blacklist_version(&self) -> StoreFuture<'_, u32>;
+
+    /// A pre-activated license, and whether a container has converted it.
+    fn preactivation(
+        &self,
+        id: PreActivationId,
+        serial: ContainerSerial,
+    ) -> StoreFuture<'_, Option<(PreActivation, bool)>>;
+
+    /// Since when a restored database is being reconciled.
+    fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>>;
+
+    /// The newest receipt of every firm item, after a container, at most `limit`.
+    fn newest_receipts(
+        &self,
+        after: Option<(ContainerSerial, FirmCode)>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<Receipt>>;
+
+    /// Recomputes every ledger from the activations, every total from its parts, and every chain from its steps; gives
+    /// what does not balance.
+    fn audit(&self) -> StoreFuture<'_, Vec<Finding>>;
+
     /// How much there is.
     fn counts(&self) -> StoreFuture<'_, Counts>;
-
-    /// Recomputes every ledger from the activations, and every total from its parts; gives what differs.
-    fn audit(&self) -> StoreFuture<'_, Vec<Finding>>;
 
     /// Whether the database answers and can be written.
     fn ready(&self) -> StoreFuture<'_, ()>;

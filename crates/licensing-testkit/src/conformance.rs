@@ -33,12 +33,12 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::format::context::VerifiedContext;
 use licensing_core::ids::{LicenseId, TicketId};
-use licensing_core::item::{Item, ItemPolicy};
-use licensing_core::license::LicenseLine;
+use licensing_core::item::ItemPolicy;
+use licensing_core::license::{LicenseLine, NewLine};
 use licensing_core::order::StoredCode;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::ticket::Ticket;
-use licensing_core::work::{Decline, Plan, ProofMaster, ServerRules, Settled, Work};
+use licensing_core::work::{Decline, Plan, ServerRules, Settled, Work};
 use licensing_store::{CommitError, FactsQuery, Store};
 
 use crate::server::{NOW, actor, definition};
@@ -84,9 +84,16 @@ pub(crate) fn order_changes(number: u8, quantity: u32, together: bool) -> (Chang
     let ticket = Ticket { id, customer: None, together, created_at: NOW };
     let terms = LicenseTerms { unit_counter: Some(10), ..LicenseTerms::default() };
     let definition = definition(&format!("SNP-{number}"), terms, ItemPolicy::default());
-    let item = Item { definition, created_at: NOW, version: 0 };
-    let order = licensing_core::ids::OrderId::new(format!("O-{number}")).expect("an order id");
-    let line = LicenseLine::new(LicenseId([number; 16]), id, order, 0, &item, quantity, NOW);
+    let new = NewLine {
+        id: LicenseId([number; 16]),
+        ticket: id,
+        order: licensing_core::ids::OrderId::new(format!("O-{number}")).expect("an order id"),
+        position: 0,
+        item: definition,
+        quantity,
+        assigned: None,
+    };
+    let line = LicenseLine::new(new, NOW);
     let license = line.id;
     let mut changes = ChangeSet::default();
     let code = StoredCode { lookup: [number; 32], sealed: vec![number; 40] };
@@ -108,11 +115,14 @@ pub(crate) fn request(
         serial: verified.serial(),
         firm_code: verified.firm_code(),
         sequence: verified.body().sequence,
+        named: verified.body().products.iter().map(|product| product.license).collect(),
+        elsewhere: false,
+        old: None,
     };
     // More rounds than there are ever writers: each conflict means that another one got through.
     for _ in 0..1_000 {
-        let facts = block_on(store.facts(query)).expect("facts");
-        let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
+        let facts = block_on(store.facts(query.clone())).expect("facts");
+        let rules = ServerRules { accept_test_containers: true, ..ServerRules::default() };
         let mut work = Work::new(facts, rules, actor(), NOW);
         let outcome = work.settle(&verified, context).and_then(|settled| user(&mut work, &settled));
         match block_on(store.commit(work.finish())) {
@@ -124,4 +134,4 @@ pub(crate) fn request(
     unreachable!("conflicts without end")
 }
 
-pub(crate) const PROOFS: ProofMaster = ProofMaster([9; 32]);
+pub(crate) use crate::server::PROOFS;

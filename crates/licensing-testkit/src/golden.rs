@@ -7,14 +7,18 @@ use container_sim::container::Container;
 use container_sim::dongle::{Card, Dongle};
 use container_sim::storage::{PowerStorage, Storage};
 use container_sim::traits::{HostTraits, MapTraits};
+use licensing_core::format::blacklist::BlacklistBody;
 use licensing_core::format::template::TemplateBody;
-use licensing_core::item::ItemPolicy;
+use licensing_core::ids::{ContainerKind, ContainerSerial};
+use licensing_core::item::{Item, ItemPolicy};
+use licensing_core::order::StoredCode;
+use licensing_core::preactivation::NewPreActivation;
 use licensing_core::terms::{LicenseTerms, Tolerance};
 use licensing_core::testing::TestEntropy;
 use licensing_core::time::End;
 use licensing_core::trust::emulator_maker;
 
-use crate::server::{NOW, Server, firm};
+use crate::server::{NOW, PROOFS, Server, actor, definition, firm};
 
 /// Traits of the computer the golden act license is bound to.
 pub const HOST: [(&str, &str); 4] =
@@ -50,6 +54,20 @@ fn content(storage: &PowerStorage, name: &str) -> Vec<u8> {
     storage.read(name).ok().flatten().expect("the file was written")
 }
 
+/// A pre-activated license.
+fn pre_activated(server: &Server) -> Vec<u8> {
+    let terms = LicenseTerms { feature_map: Some(3), ..LicenseTerms::default() };
+    let item = Item {
+        definition: definition("SNP-TRIAL", terms, ItemPolicy::default()),
+        created_at: NOW,
+        version: 1,
+    };
+    let wanted = NewPreActivation { quantity: 1, valid_days: Some(30), conversions: 5 };
+    let code = StoredCode { lookup: [0; 32], sealed: vec![] };
+    let issued = wanted.issue(&item, code, &PROOFS, &actor(), NOW, &mut TestEntropy::new(6));
+    issued.expect("a pre-activated license").body.sign(&server.issuer)
+}
+
 /// One transfer into a container: gives its context, update and receipt.
 fn transfer(server: &mut Server, container: &mut dyn Container, seed: u64) -> [Vec<u8>; 3] {
     let terms = LicenseTerms {
@@ -78,6 +96,11 @@ pub fn version_1() -> Vec<GoldenFile> {
     for (name, certificate) in ["firm", "issuing"].iter().zip(&server.issuer.certificates) {
         files.push(file(&format!("v1/{name}.certificate"), certificate));
     }
+
+    let serials = vec![ContainerSerial::new(ContainerKind::Dongle, 7).expect("a serial")];
+    let blacklist = BlacklistBody { firm_code: firm(), version: 1, certified_time: NOW, serials };
+    files.push(file("v1/firm.blacklist", &blacklist.sign(&server.issuer)));
+    files.push(file("v1/trial.license", &pre_activated(&server)));
 
     let storage = PowerStorage::default();
     let act_host = ActHost {

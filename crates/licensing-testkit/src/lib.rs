@@ -7,6 +7,7 @@ pub mod damage;
 pub mod golden;
 #[cfg(unix)]
 pub mod postgres;
+pub mod proof;
 pub mod server;
 
 pub use licensing_core::testing::TestEntropy;

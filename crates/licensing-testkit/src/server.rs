@@ -1,9 +1,11 @@
 //! A central server in memory and the keys around it: loads facts and stores change sets exactly as a database
 //! does, without one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::approval::{Approval, Verdict};
+use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
@@ -15,21 +17,26 @@ use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
 use licensing_core::format::context::VerifiedContext;
 use licensing_core::format::update::Issuer;
 use licensing_core::ids::{
-    ActivationId, ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, Name, OrderId, ProductCode,
-    Text, TicketId,
+    ActivationId, ApprovalId, ContainerKind, ContainerSerial, FirmCode, ItemId, LicenseId, Name, OrderId,
+    ProductCode, Text, TicketId,
 };
 use licensing_core::item::{Item, ItemDefinition, ItemPolicy};
 use licensing_core::license::LicenseLine;
-use licensing_core::order::{NewOrder, OrderLine, Placed, StoredCode};
+use licensing_core::order::{NewOrder, OrderLine, Placed, Placing, StoredCode, TicketChoice};
+use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::testing::TestEntropy;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
+use licensing_core::vendor::{self, Held};
 use licensing_core::work::{Decline, Facts, Plan, ProofMaster, Selection, ServerRules, Settled, Work};
 use licensing_core::{Entropy, random};
 
 /// The moment tests begin at.
 pub const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// The secret its products' proof keys come from.
+pub const PROOFS: ProofMaster = ProofMaster([9; 32]);
 
 /// The vendor of the tests.
 #[must_use]
@@ -81,6 +88,8 @@ pub fn definition(id: &str, terms: LicenseTerms, policy: ItemPolicy) -> ItemDefi
         product_code: product(),
         terms,
         policy,
+        update: None,
+        requires: None,
     }
 }
 
@@ -99,6 +108,16 @@ pub struct Server {
     pub firms: BTreeMap<(ContainerSerial, FirmCode), FirmRecord>,
     /// Contexts seen under a sequence number.
     pub seen: BTreeMap<(ContainerSerial, FirmCode, u64), Digest>,
+    /// Questions to the vendor.
+    pub approvals: BTreeMap<ApprovalId, Approval>,
+    /// The blacklist.
+    pub blacklist: Vec<BlacklistEntry>,
+    /// Since when it is being reconciled.
+    pub reconciling: Option<Timestamp>,
+    /// Its rules.
+    pub rules: ServerRules,
+    /// The update that went with the last refusal.
+    pub parting: Option<Vec<u8>>,
     /// What it signs with.
     pub issuer: Issuer,
     /// Where randomness comes from.
@@ -122,6 +141,11 @@ impl Server {
             containers: BTreeMap::new(),
             firms: BTreeMap::new(),
             seen: BTreeMap::new(),
+            approvals: BTreeMap::new(),
+            blacklist: Vec::new(),
+            reconciling: None,
+            rules: ServerRules::default(),
+            parting: None,
             issuer,
             entropy,
             now: NOW,
@@ -132,20 +156,44 @@ impl Server {
 
     /// Orders `quantity` of an item with these terms and gives the ticket and the license.
     pub fn order(&mut self, terms: LicenseTerms, policy: ItemPolicy, quantity: u32) -> (TicketId, LicenseId) {
+        let id = format!("SNP-{}", self.orders + 1);
+        self.order_item(definition(&id, terms, policy), quantity, TicketChoice::New)
+    }
+
+    /// Orders `quantity` of an item and gives the ticket and the license.
+    pub fn order_item(
+        &mut self,
+        definition: ItemDefinition,
+        quantity: u32,
+        choice: TicketChoice,
+    ) -> (TicketId, LicenseId) {
         self.orders += 1;
-        let id = format!("SNP-{}", self.orders);
-        let item = Item { definition: definition(&id, terms, policy), created_at: self.now, version: 1 };
+        let item = Item { definition, created_at: self.now, version: 1 };
         let order = NewOrder {
             id: OrderId::new(format!("O-{}", self.orders)).expect("a test value"),
             customer: None,
             comment: Text::new("").expect("a test value"),
             lines: vec![OrderLine { item: item.definition.id.clone(), quantity }],
             together: false,
+            ticket: choice.clone(),
         };
         let items = BTreeMap::from([(item.definition.id.clone(), item)]);
-        let code = StoredCode { lookup: [0; 32], sealed: vec![] };
+        let placing = Placing {
+            code: StoredCode { lookup: [0; 32], sealed: vec![] },
+            earlier: match &choice {
+                TicketChoice::OfOrder(order) => {
+                    let line = self.lines.values().find(|line| line.order == *order);
+                    line.and_then(|line| self.tickets.get(&line.ticket)).cloned()
+                }
+                TicketChoice::New | TicketChoice::Container(_) => None,
+            },
+            container: match &choice {
+                TicketChoice::Container(serial) => self.containers.get(serial).cloned(),
+                TicketChoice::New | TicketChoice::OfOrder(_) => None,
+            },
+        };
         let placed =
-            order.place(None, &items, code, &actor(), self.now, &mut self.entropy).expect("a test value");
+            order.place(None, &items, &placing, &actor(), self.now, &mut self.entropy).expect("a test value");
         let Placed::New(placed) = placed else { unreachable!("a new order") };
         self.store(placed.changes);
         (placed.ticket.id, placed.lines.first().expect("one line").id)
@@ -178,10 +226,9 @@ impl Server {
         ticket: TicketId,
         what: &Selection,
     ) -> Result<Vec<u8>, Decline> {
-        let update = self.request(context, Some(ticket), |work, settled, entropy| {
-            work.activate(settled, what, &ProofMaster([9; 32]), entropy).map(Some)
-        });
-        update.map(Option::unwrap)
+        self.ask(context, Some(ticket), |work, settled, entropy| {
+            work.activate(settled, what, &PROOFS, entropy)
+        })
     }
 
     /// Returns licenses of a ticket.
@@ -194,10 +241,51 @@ impl Server {
         ticket: TicketId,
         what: &Selection,
     ) -> Result<Vec<u8>, Decline> {
-        let update = self.request(context, Some(ticket), |work, settled, entropy| {
-            work.give_back(settled, what, entropy).map(Some)
-        });
-        update.map(Option::unwrap)
+        self.ask(context, Some(ticket), |work, settled, entropy| {
+            work.give_back(settled, what, &PROOFS, entropy)
+        })
+    }
+
+    /// Activates licenses again without a return.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn reactivate(
+        &mut self,
+        context: &[u8],
+        ticket: TicketId,
+        what: &[LicenseId],
+    ) -> Result<Vec<u8>, Decline> {
+        self.ask(context, Some(ticket), |work, settled, entropy| {
+            work.reactivate(settled, what, true, &PROOFS, entropy)
+        })
+    }
+
+    /// Restores an old container into the one of the context.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn restore(&mut self, context: &[u8], old: ContainerSerial) -> Result<Vec<u8>, Decline> {
+        self.request(context, None, Some(old), |work, settled, entropy| {
+            work.restore(settled, old, &PROOFS, entropy).map(Some)
+        })
+        .map(Option::unwrap)
+    }
+
+    /// Cancels what is unfinished of a ticket.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn cancel(&mut self, context: &[u8], ticket: TicketId) -> Result<Vec<u8>, Decline> {
+        self.ask(context, Some(ticket), |work, settled, _| work.cancel(settled))
+    }
+
+    /// The vendor's part alone.
+    ///
+    /// # Errors
+    /// The rule that forbids it.
+    pub fn automatic_update(&mut self, context: &[u8]) -> Result<Vec<u8>, Decline> {
+        self.ask(context, None, |work, settled, entropy| work.automatic_update(settled, &PROOFS, entropy))
     }
 
     /// The update with every unproven step.
@@ -205,8 +293,7 @@ impl Server {
     /// # Errors
     /// The rule that forbids it.
     pub fn catch_up(&mut self, context: &[u8]) -> Result<Vec<u8>, Decline> {
-        let update = self.request(context, None, |work, settled, _| work.catch_up(settled).map(Some));
-        update.map(Option::unwrap)
+        self.ask(context, None, |work, settled, _| work.catch_up(settled))
     }
 
     /// Settles a context.
@@ -214,49 +301,150 @@ impl Server {
     /// # Errors
     /// The rule that forbids it.
     pub fn receipt(&mut self, context: &[u8]) -> Result<(), Decline> {
-        self.request(context, None, |_, _, _| Ok(None)).map(|_| ())
+        self.request(context, None, None, |_, _, _| Ok(None)).map(|_| ())
     }
 
-    /// Settles the context, does the user's part, stores, and answers.
+    fn ask(
+        &mut self,
+        context: &[u8],
+        ticket: Option<TicketId>,
+        user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Plan, Decline>,
+    ) -> Result<Vec<u8>, Decline> {
+        self.request(context, ticket, None, |work, settled, entropy| user(work, settled, entropy).map(Some))
+            .map(Option::unwrap)
+    }
+
+    /// Settles the context, does the user's part, stores, and answers. What goes with a refusal is in
+    /// [`Server::parting`].
     fn request(
         &mut self,
         context: &[u8],
         ticket: Option<TicketId>,
+        old: Option<ContainerSerial>,
         user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Option<Plan>, Decline>,
     ) -> Result<Option<Vec<u8>>, Decline> {
         let verified = VerifiedContext::verify(context, &self.makers)?;
-        let rules = ServerRules { accept_test_containers: true, blacklist_version: 0 };
-        let mut work = Work::new(self.facts(ticket, &verified), rules, actor(), self.now);
+        let rules = ServerRules { accept_test_containers: true, ..self.rules.clone() };
+        let mut work = Work::new(self.facts(ticket, &verified, old), rules, actor(), self.now);
         let outcome =
             work.settle(&verified, context).and_then(|settled| user(&mut work, &settled, &mut self.entropy));
+        let parting = match &outcome {
+            Err(Decline::Refused(refusal)) => work.parting_update(refusal),
+            _ => None,
+        };
+        let issue =
+            |plan: Plan, entropy: &mut TestEntropy| plan.issue(&self.issuer, entropy).expect("a test value");
+        self.parting = parting.map(|plan| issue(plan, &mut self.entropy));
+        let answer = outcome.map(|plan| plan.map(|plan| issue(plan, &mut self.entropy)));
         self.store(work.finish());
-        outcome
-            .map(|plan| plan.map(|plan| plan.issue(&self.issuer, &mut self.entropy).expect("a test value")))
+        answer
     }
 
-    fn facts(&self, ticket: Option<TicketId>, context: &VerifiedContext) -> Facts {
+    /// The vendor withdraws a license.
+    ///
+    /// # Errors
+    /// There is nothing to take back.
+    pub fn withdraw(&mut self, license: LicenseId) -> Result<(), Refusal> {
+        let changes = self.held(license).withdraw(&actor(), self.now)?;
+        self.store(changes);
+        Ok(())
+    }
+
+    /// The vendor no longer wants it back.
+    ///
+    /// # Errors
+    /// It was not withdrawn.
+    pub fn cancel_withdrawal(&mut self, license: LicenseId) -> Result<(), Refusal> {
+        let changes = self.held(license).cancel_withdrawal(&actor(), self.now)?;
+        self.store(changes);
+        Ok(())
+    }
+
+    /// The vendor puts a license of another item in its place.
+    ///
+    /// # Errors
+    /// It cannot be replaced.
+    pub fn replace(&mut self, license: LicenseId, by: ItemDefinition) -> Result<LicenseId, Refusal> {
+        let item = Item { definition: by, created_at: self.now, version: 1 };
+        let replacement = self.held(license).replace(&item, &actor(), self.now, &mut self.entropy)?;
+        self.store(replacement.changes);
+        Ok(replacement.line.id)
+    }
+
+    fn held(&self, license: LicenseId) -> Held {
+        let live = self.activations.values().filter(|a| a.license == license && a.state.is_live());
+        Held { line: self.lines[&license].clone(), live: live.cloned().collect() }
+    }
+
+    /// The vendor grants every question.
+    pub fn grant_all(&mut self) {
+        for approval in self.approvals.values().cloned().collect::<Vec<_>>() {
+            let because = Text::new("").expect("a test value");
+            let verdict = Verdict::Grant { days: 30 };
+            if let Ok((_, changes)) = approval.decide(verdict, because, &actor(), self.now) {
+                self.store(changes);
+            }
+        }
+    }
+
+    /// The vendor serves a flagged container again.
+    ///
+    /// # Errors
+    /// It is not flagged.
+    pub fn clear(&mut self, serial: ContainerSerial) -> Result<(), Refusal> {
+        let firms = self.firms.values().filter(|firm| firm.serial == serial).cloned().collect();
+        let because = Text::new("").expect("a test value");
+        let container = self.containers[&serial].clone();
+        let changes = vendor::clear(container, firms, &because, &actor(), self.now)?;
+        self.store(changes);
+        Ok(())
+    }
+
+    fn facts(
+        &self,
+        ticket: Option<TicketId>,
+        context: &VerifiedContext,
+        old: Option<ContainerSerial>,
+    ) -> Facts {
         let (serial, firm_code) = (context.serial(), context.firm_code());
-        let here = |a: &&Activation| a.container == serial && a.firm_code == firm_code;
-        let wanted = |a: &&Activation| {
-            a.state.pending_step().is_some() || (Some(a.ticket) == ticket && a.state.is_live())
-        };
+        let live = |a: &&Activation| a.state.is_live() && a.firm_code == firm_code;
         let activations: Vec<Activation> =
-            self.activations.values().filter(here).filter(wanted).cloned().collect();
-        let lines = self.lines.values().filter(|line| {
-            Some(line.ticket) == ticket || activations.iter().any(|activation| activation.license == line.id)
-        });
-        let elsewhere = self
+            self.activations.values().filter(live).filter(|a| a.container == serial).cloned().collect();
+        let elsewhere: Vec<Activation> = self
             .activations
             .values()
-            .filter(|a| Some(a.ticket) == ticket && a.state.is_live() && a.container != serial);
+            .filter(|a| a.state.is_live() && a.container != serial)
+            .filter(|a| Some(a.ticket) == ticket || (Some(a.container) == old && a.firm_code == firm_code))
+            .cloned()
+            .collect();
+        let named = &context.body().products;
+        let mut lines: BTreeMap<LicenseId, LicenseLine> = self
+            .lines
+            .values()
+            .filter(|line| {
+                Some(line.ticket) == ticket
+                    || activations.iter().chain(&elsewhere).any(|a| a.license == line.id)
+                    || line.assigned == Some(serial)
+                    || named.iter().any(|product| product.license == line.id)
+            })
+            .map(|line| (line.id, line.clone()))
+            .collect();
+        let replacing: Vec<LicenseId> = lines.values().filter_map(|line| line.replaced_by).collect();
+        lines.extend(replacing.into_iter().filter_map(|id| Some((id, self.lines.get(&id)?.clone()))));
+        let others = elsewhere.iter().map(|a| a.container).chain(old).collect::<BTreeSet<_>>();
         Facts {
             ticket: ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned(),
-            lines: lines.cloned().collect(),
-            live_elsewhere: elsewhere.map(|a| (a.license, a.container)).collect(),
+            lines: lines.into_values().collect(),
             activations,
+            elsewhere,
+            others: others.iter().filter_map(|serial| self.containers.get(serial)).cloned().collect(),
+            approvals: self.approvals.values().filter(|a| Some(a.ticket) == ticket).cloned().collect(),
             container: self.containers.get(&serial).cloned(),
             firm: self.firms.get(&(serial, firm_code)).cloned(),
+            old_firm: old.and_then(|old| self.firms.get(&(old, firm_code))).cloned(),
             seen_under_sequence: self.seen.get(&(serial, firm_code, context.body().sequence)).copied(),
+            blacklist_version: u32::try_from(self.blacklist.len()).expect("a test value"),
+            reconciling: self.reconciling,
         }
     }
 
@@ -279,13 +467,29 @@ impl Server {
                     self.firms.insert((firm.serial, firm.firm_code), firm);
                 }
                 Change::NoteContext { serial, firm_code, sequence, hash } => {
-                    self.seen.insert((serial, firm_code, sequence), hash);
+                    self.seen.entry((serial, firm_code, sequence)).or_insert(hash);
                 }
+                Change::ForgetContexts { serial, firm_code } => {
+                    self.seen.retain(|(s, f, _), _| (*s, *f) != (serial, firm_code));
+                }
+                Change::PutApproval(approval) => {
+                    self.approvals.insert(approval.id, approval);
+                }
+                Change::InsertBlacklisted(entry) => {
+                    assert_eq!(entry.version as usize, self.blacklist.len() + 1, "versions without gaps");
+                    self.blacklist.push(entry);
+                }
+                Change::SetReconciling(since) => self.reconciling = since,
                 Change::InsertOrder(_)
                 | Change::PutItem(_)
                 | Change::PutToken(_)
+                | Change::PutPreActivation(_)
+                | Change::InsertConversion { .. }
                 | Change::InsertStep { .. }
                 | Change::SettleStep { .. }
+                | Change::VoidStep { .. }
+                | Change::ReviveStep { .. }
+                | Change::DropStep { .. }
                 | Change::KeepReceipt(_) => {}
             }
         }
@@ -301,7 +505,9 @@ impl Server {
             let ledger = &line.ledger;
             assert_eq!(ledger.total(), u64::from(line.quantity));
             assert_eq!(ledger.activating, sum(|s| matches!(s, ActivationState::Activating { .. })));
-            assert_eq!(ledger.active, sum(|s| matches!(s, ActivationState::Active { .. })));
+            let active =
+                sum(|s| matches!(s, ActivationState::Active { .. } | ActivationState::Consumed { .. }));
+            assert_eq!(ledger.active, active);
             assert_eq!(ledger.returning, sum(|s| matches!(s, ActivationState::Returning { .. })));
         }
     }

@@ -11,8 +11,10 @@ use container_sim::{Container, act, dongle};
 use licensing_core::access::AccessRequest;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::error::VerifyError;
+use licensing_core::format::blacklist::VerifiedBlacklist;
 use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
 use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::preactivated::VerifiedPreActivated;
 use licensing_core::format::template::VerifiedTemplate;
 use licensing_core::format::update::VerifiedUpdate;
 use licensing_core::ids::{ContainerKind, ContainerSerial};
@@ -57,7 +59,9 @@ fn firm_key() -> PublicKey {
     FirmCertificate::verify(&read("v1/firm.certificate"), None).expect("a certificate").0.firm_key
 }
 
-const SIGNED: [(&str, Verify); 9] = [
+const SIGNED: [(&str, Verify); 11] = [
+    ("v1/firm.blacklist", |b| VerifiedBlacklist::verify(b, Some(&root())).map(drop)),
+    ("v1/trial.license", |b| VerifiedPreActivated::verify(b, Some(&root())).map(drop)),
     ("v1/template.WibuCmLIF", |b| VerifiedTemplate::verify(b, Some(&root())).map(drop)),
     ("v1/firm.certificate", |b| FirmCertificate::verify(b, Some(&root())).map(drop)),
     ("v1/issuing.certificate", |b| IssuingCertificate::verify(b, &firm_key()).map(drop)),
@@ -140,4 +144,20 @@ fn the_dongle_still_opens() {
     assert!(dongle.check(firm(), &AccessRequest::product(product()), NOW).is_ok());
     let again = dongle.import_update(&read("v1/dongle.update.WibuCmRaU"), &mut TestEntropy::new(97));
     assert_eq!(again.expect("idempotent").already_applied, 1);
+}
+
+#[test]
+fn the_pre_activated_license_still_works_until_its_date() {
+    let license = VerifiedPreActivated::verify(&read("v1/trial.license"), Some(&root())).expect("genuine");
+    let request = AccessRequest::product(product());
+    for (now, usable) in [(NOW, true), (NOW.plus_days(29), true), (NOW.plus_days(30), false)] {
+        assert_eq!(license.check(firm(), &request, now).is_ok(), usable);
+    }
+}
+
+#[test]
+fn the_blacklist_still_lists() {
+    let list = VerifiedBlacklist::verify(&read("v1/firm.blacklist"), Some(&root())).expect("genuine");
+    let listed = |number| list.lists(ContainerSerial::new(ContainerKind::Dongle, number).expect("a serial"));
+    assert_eq!((list.body().version, listed(7), listed(8)), (1, true, false));
 }

@@ -2,6 +2,9 @@
 //!
 //! Times are RFC 3339 in UTC with whole seconds; binary content is base64 (standard alphabet, padded).
 
+mod life;
+
+pub use life::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +74,33 @@ pub struct ItemRequest {
     /// Modules licensed together with the product.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modules: Vec<ModuleMessage>,
+    /// The item a license of which must be in the same container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires: Option<String>,
+    /// Makes it an update item: the item whose licenses it changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<String>,
+    /// Which of them: `container` (any in the container, on the same ticket first) or `ticket`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_scope: Option<String>,
+    /// Update: units added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_units: Option<u32>,
+    /// Update: concurrent uses added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_quantity: Option<u32>,
+    /// Update: `365d` from the present expiration time, or a fixed one like `2030-01-31`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<String>,
+    /// Update: `365d` from the present end of maintenance, or a fixed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renew_maintenance: Option<String>,
+    /// Update: feature bits to have, and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_feature_map: Option<String>,
+    /// Update: feature bits to have too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_features: Option<String>,
 }
 
 /// A module of an item.
@@ -96,6 +126,9 @@ pub struct ItemAnswer {
     pub created_at: String,
     /// Public key (hex) an application embeds to check challenges for this product.
     pub proof_public_key: String,
+    /// Public key (hex) for challenges of pre-activated licenses, for applications that accept those.
+    #[serde(default)]
+    pub unbound_proof_public_key: String,
 }
 
 /// A page of items.
@@ -135,6 +168,10 @@ pub struct OrderRequest {
     /// All licenses must stay in one container.
     #[serde(default)]
     pub together: bool,
+    /// Where the licenses go: `new` (a ticket of their own, also when absent), `order:O-0` (the ticket of an earlier
+    /// order) or `container:SERIAL` (straight to a container).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// The order with its ticket; also the answer to a repeated submission.
@@ -169,6 +206,9 @@ pub struct LicenseSummary {
 pub struct TicketRequest {
     /// The ticket code.
     pub ticket: String,
+    /// Also licenses there is nothing more to do with: consumed updates, withdrawn and replaced ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
 }
 
 /// What is on a ticket.
@@ -205,13 +245,22 @@ pub struct LicenseOverview {
     pub returning: u32,
     /// Taken back by the vendor.
     pub withdrawn: u32,
-    /// `available`, `pending`, `partly_activated`, `activated` or `withdrawn`.
+    /// `available`, `pending`, `partly_activated`, `activated`, `consumed`, `withdrawn` or `replaced`.
     pub state: String,
+    /// The order that made it.
+    #[serde(default)]
+    pub order_id: String,
+    /// The container it is assigned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assigned: Option<String>,
+    /// The item it changes, when it is an update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updates: Option<String>,
     /// Kinds of container that may hold it.
     pub containers: Vec<String>,
     /// Where it is.
     pub activations: Vec<ActivationMessage>,
-    /// What the user can do now: `activate`, `deactivate`, `continue`.
+    /// What the user can do now: `activate`, `deactivate`, `reactivate`, `continue`.
     pub options: Vec<String>,
 }
 
@@ -224,6 +273,9 @@ pub struct ActivationMessage {
     pub quantity: u32,
     /// `activating`, `active` or `returning`.
     pub state: String,
+    /// The vendor wants it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdraw: bool,
     /// When it was activated.
     pub activated_at: String,
 }

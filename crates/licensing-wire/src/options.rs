@@ -16,11 +16,13 @@ mod item;
 
 pub use item::{item_definition, item_request};
 
-use licensing_core::ids::ContainerKind;
+use licensing_core::ids::{ContainerKind, OrderId};
 use licensing_core::item::{ContainerKinds, ReactivationPolicy, RestorePolicy, ReturnPolicy};
 use licensing_core::limits::DAY_SECS;
+use licensing_core::order::TicketChoice;
 use licensing_core::terms::{ACCESS_MODES, AccessMode, InvalidTerms, TOLERANCES, Tolerance};
 use licensing_core::time::{End, Timestamp};
+use licensing_core::update_item::{UPDATE_SCOPES, UpdateScope};
 
 use crate::time;
 
@@ -82,6 +84,68 @@ pub fn print_end(end: End) -> String {
     match end {
         End::At(at) => print_fixed_end(at),
         End::AfterDays(days) => format!("+{days}d"),
+    }
+}
+
+/// Reads what an update makes of an end: `365d` from the present one, or a fixed one.
+///
+/// # Errors
+/// None of the forms.
+pub fn parse_extension(option: &'static str, text: &str) -> Result<End, InvalidTerms> {
+    let text = text.trim();
+    match parse_days(option, text.strip_prefix('+').unwrap_or(text)) {
+        Ok(days) => Ok(End::AfterDays(days)),
+        Err(_) => parse_fixed_end(option, text)
+            .map(End::At)
+            .map_err(|e| InvalidTerms { rule: "expected days like 365d, or a day like 2030-01-31", ..e }),
+    }
+}
+
+/// Prints what an update makes of an end.
+#[must_use]
+pub fn print_extension(end: End) -> String {
+    match end {
+        End::At(at) => print_fixed_end(at),
+        End::AfterDays(days) => print_days(days),
+    }
+}
+
+/// Reads which licenses an update may change.
+///
+/// # Errors
+/// Another word.
+pub fn parse_update_scope(text: &str) -> Result<UpdateScope, InvalidTerms> {
+    word("update scope", text, &UPDATE_SCOPES, "expected container or ticket")
+}
+
+/// Prints which licenses an update may change.
+#[must_use]
+pub fn print_update_scope(scope: UpdateScope) -> &'static str {
+    UPDATE_SCOPES.iter().find(|entry| entry.0 == scope).map_or("", |entry| entry.1)
+}
+
+/// Reads where the licenses of an order go: `new`, `order:O-0` or `container:SERIAL`.
+///
+/// # Errors
+/// None of the forms.
+pub fn parse_ticket_choice(text: &str) -> Result<TicketChoice, InvalidTerms> {
+    let rule = "expected new, order:ORDER-ID or container:SERIAL";
+    let invalid = InvalidTerms { option: "ticket", rule };
+    match text.trim().split_once(':') {
+        None if text.trim() == "new" => Ok(TicketChoice::New),
+        Some(("order", id)) => OrderId::new(id).map(TicketChoice::OfOrder).map_err(|_| invalid),
+        Some(("container", serial)) => serial.parse().map(TicketChoice::Container).map_err(|_| invalid),
+        _ => Err(invalid),
+    }
+}
+
+/// Prints where the licenses of an order go.
+#[must_use]
+pub fn print_ticket_choice(choice: &TicketChoice) -> String {
+    match choice {
+        TicketChoice::New => "new".to_owned(),
+        TicketChoice::OfOrder(id) => format!("order:{id}"),
+        TicketChoice::Container(serial) => format!("container:{serial}"),
     }
 }
 

@@ -66,6 +66,10 @@ pub struct Problem {
     pub rule: String,
     /// What to do next.
     pub remedy: String,
+    /// An update file (base64) that the container has to take although the request was refused: the vendor's part of
+    /// the transaction, the steps a stale context misses, or the lock of a blacklisted container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<String>,
     /// Identifies the incident in the server's log, for failures that are the server's fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<String>,
@@ -87,6 +91,7 @@ impl Problem {
             title: sentence(message),
             rule: row.rule.to_owned(),
             remedy: row.remedy.to_owned(),
+            update: None,
             incident: None,
         }
     }

@@ -29,6 +29,12 @@ pub fn schemas() -> Map<String, Value> {
         json::ContainerAnswer, json::ContainerList,
         json::History,
         json::TokenRequest, json::TokenAnswer, json::TokenList, json::TokenSummary,
+        json::ReactivationRequest, json::RestoreRequest, json::AutomaticUpdateRequest,
+        json::CancellationRequest, json::ConversionRequest, json::PushRequest,
+        json::LicenseMessage, json::LicenseList, json::ReplacementRequest,
+        json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
+        json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
+        json::ReconciliationAnswer,
         Problem,
     );
     generator.take_definitions(true)
@@ -43,7 +49,7 @@ mod tests {
         let schemas = schemas();
         let fields = |name: &str| schemas[name]["properties"].as_object().map_or(0, Map::len);
         assert_eq!(fields("TransferRequest"), 3);
-        assert_eq!(fields("LicenseOverview"), 15);
+        assert_eq!(fields("LicenseOverview"), 18);
         assert!(fields("ItemAnswer") > 20);
         assert_eq!(schemas["TransferRequest"]["additionalProperties"], false);
         let text = serde_json::to_string(&schemas).unwrap();

@@ -6,6 +6,7 @@ use licensing_core::item::{ContainerKinds, ItemDefinition, ItemPolicy};
 use licensing_core::item::{ReactivationPolicy, RestorePolicy};
 use licensing_core::terms::{ACCESS_MODES, LicenseTerms, Module, TOLERANCES};
 use licensing_core::time::{End, Timestamp};
+use licensing_core::update_item::{FeatureChange, UPDATE_SCOPES, UpdateTerms};
 use licensing_wire::json::ItemRequest;
 use licensing_wire::options::{
     RETURN_POLICIES, item_definition, item_request, parse_end, parse_features, parse_fixed_end, parse_seconds,
@@ -94,15 +95,35 @@ fn policy() -> impl Strategy<Value = ItemPolicy> {
     )
 }
 
+fn update() -> impl Strategy<Value = UpdateTerms> {
+    let features =
+        prop_oneof![any::<u32>().prop_map(FeatureChange::Set), any::<u32>().prop_map(FeatureChange::Add)];
+    let counts = (option::of(1..=u32::MAX), option::of(1..=u32::MAX));
+    (0..UPDATE_SCOPES.len(), counts, option::of(end()), option::of(end()), option::of(features)).prop_map(
+        |(scope, counts, expiration, maintenance, features)| UpdateTerms {
+            base: ItemId::new("SNP-BASE").unwrap(),
+            scope: UPDATE_SCOPES[scope].0,
+            add_units: counts.0,
+            add_quantity: counts.1,
+            expiration,
+            maintenance,
+            features,
+        },
+    )
+}
+
 fn item() -> impl Strategy<Value = ItemDefinition> {
-    (terms(), policy(), name(), product_code(), 1..=u32::MAX).prop_map(
-        |(terms, policy, name, product_code, firm)| ItemDefinition {
+    let life = (option::of(update()), any::<bool>());
+    (terms(), policy(), name(), product_code(), 1..=u32::MAX, life).prop_map(
+        |(terms, policy, name, product_code, firm, (update, module))| ItemDefinition {
             id: ItemId::new("SNP-201-000").unwrap(),
             name,
             firm_code: FirmCode::new(firm).unwrap(),
             product_code,
             terms,
             policy,
+            update,
+            requires: module.then(|| ItemId::new("SNP-BASE").unwrap()),
         },
     )
 }

@@ -59,11 +59,11 @@ fn licensed(
     }
     match found.outcome {
         Ok(answer) if answer.value.verify(key, firm, product, &challenge).is_ok() => {
-            println!("licensed and proven by container {}", answer.serial);
+            println!("licensed and proven by {}", answer.source);
             Ok(true)
         }
         Ok(answer) => {
-            println!("container {} claims a license it cannot prove", answer.serial);
+            println!("{} claims a license it cannot prove", answer.source);
             Ok(false)
         }
         Err(refusal) => {

@@ -149,7 +149,7 @@ fn examine_books(store: &dyn Store, examination: &mut Examination) {
         Ok(findings) if findings.is_empty() => Ok("every unit is where the activations say".to_owned()),
         Ok(findings) => {
             let shown: Vec<String> =
-                findings.iter().take(10).map(|f| format!("license {}: {}", f.license, f.what)).collect();
+                findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
             Err(anyhow::anyhow!("{} differences: {}", findings.len(), shown.join("; ")))
         }
         Err(error) => Err(error.into()),

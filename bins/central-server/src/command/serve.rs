@@ -89,6 +89,8 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         accept_test_containers: config.containers.accept_test_containers,
         makers: config.makers()?,
         tolerance: config.tolerance()?,
+        selection: config.selection()?,
+        restore_similarity: config.restore.similarity,
     };
     let metrics = Arc::new(Metrics::new(now));
     Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))

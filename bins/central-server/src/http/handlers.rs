@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use licensing_core::ids::InvalidId;
+use licensing_core::time::Timestamp;
+use licensing_wire::options;
 use serde::de::DeserializeOwned;
 
 use crate::http::{App, Authorized, body};
@@ -60,6 +62,19 @@ impl Call {
         let value = self.query.iter().find(|(key, _)| key == name);
         let number = value.map(|(_, value)| value.parse()).transpose();
         number.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected a whole number")))
+    }
+
+    /// A query parameter that is `true` or `false`; false when absent.
+    fn flag(&self, name: &str) -> Result<bool, Failure> {
+        let value = self.query.iter().find(|(key, _)| key == name);
+        let flag = value.map_or(Ok(false), |(_, value)| value.parse());
+        flag.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected true or false")))
+    }
+
+    /// A query parameter that is a day or a time.
+    fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Failure> {
+        let value = self.query.iter().find(|(key, _)| key == name);
+        Ok(value.map(|(_, value)| options::parse_begin(name, value)).transpose()?)
     }
 
     /// Entries on a page.

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use licensing_wire::binary::to_base64;
 use licensing_wire::problem::Problem;
 
 use crate::service::{Answer, Failure};
@@ -37,10 +38,15 @@ pub(super) fn answer(answer: Answer) -> Response<Body> {
 /// A problem. A failure of ours shows nothing but the number of the incident, which was logged.
 pub(super) fn problem(failure: &Failure, incident: &str) -> Response<Body> {
     let mut problem = match failure {
-        Failure::Refused(refusal) => Problem::from_code(refusal.code(), &refusal.to_string()),
+        Failure::Refused(refusal) | Failure::RefusedWithUpdate { refusal, .. } => {
+            Problem::from_code(refusal.code(), &refusal.to_string())
+        }
         Failure::Denied { code, message, .. } => Problem::from_code(code, message),
         Failure::Fault(_) => Problem::from_code("internal", "the server failed"),
     };
+    if let Failure::RefusedWithUpdate { update, .. } = failure {
+        problem.update = Some(to_base64(update));
+    }
     if problem.code == "internal" {
         problem.incident = Some(incident.to_owned());
     }

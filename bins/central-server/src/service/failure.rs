@@ -12,6 +12,13 @@ use licensing_store::{CommitError, StoreError};
 pub enum Failure {
     /// A rule of the product said no.
     Refused(Refusal),
+    /// A rule of the product said no, and the container has to take an update all the same.
+    RefusedWithUpdate {
+        /// Why.
+        refusal: Refusal,
+        /// The update file.
+        update: Vec<u8>,
+    },
     /// The request is wrong, or not allowed; a code of the table of problems.
     Denied {
         /// The code.
@@ -54,7 +61,7 @@ impl Failure {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Refused(refusal) => refusal.code(),
+            Self::Refused(refusal) | Self::RefusedWithUpdate { refusal, .. } => refusal.code(),
             Self::Denied { code, .. } => code,
             Self::Fault(_) => "internal",
         }

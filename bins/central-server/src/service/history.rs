@@ -32,8 +32,13 @@ impl Service {
     /// It was never part of a transfer.
     pub async fn container(&self, serial: ContainerSerial) -> Result<Answer, Failure> {
         let container = self.store.container(serial).await?.ok_or(Refusal::ContainerUnknown(serial))?;
-        let firms = self.store.firms_of_container(serial).await?;
-        Answer::json(200, &container_answer(&container, &firms))
+        self.container_answer(&container).await
+    }
+
+    /// The answer that shows a container.
+    pub(super) async fn container_answer(&self, container: &ContainerRecord) -> Result<Answer, Failure> {
+        let firms = self.store.firms_of_container(container.serial).await?;
+        Answer::json(200, &container_answer(container, &firms))
     }
 
     /// A page of containers.
@@ -82,7 +87,7 @@ fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]) -> Contai
         firm_code: firm.firm_code.get(),
         counter: firm.confirmed.counter,
         unproven: u32::try_from(firm.pending.len()).unwrap_or(u32::MAX),
-        last_seen: firm.last_context.map(|last| time::print(last.seen_at)),
+        last_seen: firm.last_context.as_ref().map(|last| time::print(last.seen_at)),
     });
     ContainerAnswer {
         serial: container.serial.to_string(),

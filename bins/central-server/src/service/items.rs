@@ -4,6 +4,7 @@ use licensing_core::crypto::sign::SigningKey;
 use licensing_core::event::Actor;
 use licensing_core::ids::ItemId;
 use licensing_core::item::{Created, Item};
+use licensing_core::product::ProofSeed;
 use licensing_core::refusal::Refusal;
 use licensing_wire::binary::to_hex;
 use licensing_wire::json::{ItemAnswer, ItemList, ItemRequest};
@@ -62,12 +63,13 @@ impl Service {
     fn item_answer(&self, item: &Item) -> Result<ItemAnswer, Failure> {
         let definition = &item.definition;
         let keys = self.firm(definition.firm_code)?;
-        let seed = keys.proofs.seed(definition.firm_code, definition.product_code);
-        let proof = SigningKey::from_seed(seed.0).public_key();
+        let (firm, product) = (definition.firm_code, definition.product_code);
+        let public = |seed: ProofSeed| to_hex(SigningKey::from_seed(seed.0).public_key().bytes());
         Ok(ItemAnswer {
             item: options::item_request(definition),
             created_at: time::print(item.created_at),
-            proof_public_key: to_hex(proof.bytes()),
+            proof_public_key: public(keys.proofs.seed(firm, product)),
+            unbound_proof_public_key: public(keys.proofs.unbound_seed(firm, product)),
         })
     }
 }

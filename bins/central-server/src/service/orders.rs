@@ -6,10 +6,11 @@ use licensing_core::event::Actor;
 use licensing_core::ids::{CustomerId, ItemId, OrderId, Text, TicketId};
 use licensing_core::license::LicenseLine;
 use licensing_core::limits::ORDER_LINES_MAX;
-use licensing_core::order::{NewOrder, Order, OrderLine, Placed};
+use licensing_core::order::{NewOrder, Order, OrderLine, Placed, Placing, StoredCode, TicketChoice};
 use licensing_core::refusal::Refusal;
 use licensing_core::ticket_code::TicketCode;
 use licensing_wire::json::{LicenseSummary, OrderAnswer, OrderRequest};
+use licensing_wire::options;
 
 use crate::service::attempt::Decided;
 use crate::service::{Answer, Failure, Idempotency, Service};
@@ -30,6 +31,7 @@ fn new_order(request: &OrderRequest) -> Result<NewOrder, Failure> {
         comment: Text::new(request.comment.as_deref().unwrap_or_default())?,
         lines: request.items.iter().map(line).collect::<Result<_, _>>()?,
         together: request.together,
+        ticket: request.ticket.as_deref().map(options::parse_ticket_choice).transpose()?.unwrap_or_default(),
     })
 }
 
@@ -58,9 +60,14 @@ impl Service {
             let mut entropy = self.entropy();
             let code = TicketCode::generate(&mut entropy);
             let stored = self.keys().vault.store(&code, &mut entropy);
-            match order.place(existing, &items, stored, actor, self.now(), &mut entropy)? {
+            let placing = self.placing(&order.ticket, stored).await?;
+            match order.place(existing, &items, &placing, actor, self.now(), &mut entropy)? {
                 Placed::New(placed) => {
-                    let answer = order_answer(&placed.order, code.to_string(), &placed.lines);
+                    let code = match placing.earlier {
+                        Some(ticket) => self.ticket_code(ticket.id).await?,
+                        None => code.to_string(),
+                    };
+                    let answer = order_answer(&placed.order, code, &placed.lines);
                     Ok(Decided { changes: placed.changes, answer: Answer::json(201, &answer) })
                 }
                 Placed::Repeated(order) => {
@@ -70,6 +77,21 @@ impl Service {
             }
         };
         self.attempt(idempotency, about, decide).await
+    }
+
+    /// What is known about where an order's licenses go.
+    async fn placing(&self, choice: &TicketChoice, code: StoredCode) -> Result<Placing, Failure> {
+        let mut placing = Placing { code, earlier: None, container: None };
+        match choice {
+            TicketChoice::New => {}
+            TicketChoice::OfOrder(id) => {
+                if let Some(order) = self.store.order(id.clone()).await? {
+                    placing.earlier = self.store.ticket(order.ticket).await?.map(|(ticket, _)| ticket);
+                }
+            }
+            TicketChoice::Container(serial) => placing.container = self.store.container(*serial).await?,
+        }
+        Ok(placing)
     }
 
     /// An order with its licenses; its ticket is hidden unless `show_ticket`.
@@ -88,7 +110,7 @@ impl Service {
         Ok(order_answer(order, code, &lines))
     }
 
-    async fn ticket_code(&self, ticket: TicketId) -> Result<String, Failure> {
+    pub(super) async fn ticket_code(&self, ticket: TicketId) -> Result<String, Failure> {
         let (_, stored) = self
             .store
             .ticket(ticket)

@@ -1,5 +1,6 @@
 //! Receipts: contexts that prove what was applied. The container is its own credential.
 
+use licensing_core::Entropy;
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Actor;
 use licensing_core::refusal::Refusal;
@@ -8,8 +9,9 @@ use licensing_wire::binary::to_base64;
 use licensing_wire::json::{ReceiptAnswer, ReceiptFile};
 use licensing_wire::time;
 
+use crate::keys::FirmKeys;
 use crate::service::attempt::Decided;
-use crate::service::transfers::{Received, refused};
+use crate::service::transfers::{Received, facts_query, refused};
 use crate::service::{Answer, Failure, Service, blocking};
 
 impl Service {
@@ -21,16 +23,16 @@ impl Service {
     /// The context is not acceptable, the container was never part of a transfer, or may not be served.
     pub async fn receipt(&self, actor: &Actor, context: &str) -> Result<Answer, Failure> {
         let received = self.receive(context).await?;
-        self.firm(received.context.firm_code())?;
+        let keys = self.firm(received.context.firm_code())?;
         let serial = received.context.serial();
         let decide = || async {
-            let facts = self.facts(None, &received.context).await?;
+            let facts = self.store.facts(facts_query(None, &received.context)).await?;
             if facts.container.is_none() {
                 return Err(Refusal::ContainerUnknown(serial).into());
             }
             let work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
-            let received = received.clone();
-            blocking(move || decide_receipt(work, &received)).await?
+            let (received, keys, mut entropy) = (received.clone(), keys.clone(), self.entropy());
+            blocking(move || decide_receipt(work, &received, &keys, &mut entropy)).await?
         };
         self.attempt(None, &serial.to_bytes(), decide).await
     }
@@ -56,11 +58,16 @@ impl Service {
     }
 }
 
-fn decide_receipt(mut work: Work, received: &Received) -> Result<Decided, Failure> {
+fn decide_receipt(
+    mut work: Work,
+    received: &Received,
+    keys: &FirmKeys,
+    entropy: &mut dyn Entropy,
+) -> Result<Decided, Failure> {
     let context = &*received.context;
     let settled = match work.settle(context, &received.bytes) {
         Ok(settled) => settled,
-        Err(Decline::Refused(refusal)) => return Ok(refused(work, context, refusal)),
+        Err(Decline::Refused(refusal)) => return refused(work, context, refusal, keys, entropy),
         Err(Decline::Broken(broken)) => return Err(broken.into()),
     };
     let unproven = work.catch_up(&settled)?.steps();

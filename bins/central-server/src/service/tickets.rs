@@ -51,11 +51,12 @@ impl Service {
         Ok(Holder { ticket, lookup, code })
     }
 
-    /// What is on a ticket, where it is, and what its holder can do.
+    /// What is on a ticket, where it is, and what its holder can do. Licenses there is nothing more to do with are left
+    /// out unless `all` are wanted: that keeps a ticket with years of updates as short as what it grants.
     ///
     /// # Errors
     /// The database is not available.
-    pub async fn ticket_overview(&self, holder: &Holder) -> Result<Answer, Failure> {
+    pub async fn ticket_overview(&self, holder: &Holder, all: bool) -> Result<Answer, Failure> {
         let lines = self.store.lines_of_ticket(holder.ticket.id).await?;
         let live = self.store.live_activations(holder.ticket.id, ACTIVATIONS_SHOWN).await?;
         let mut by_line: HashMap<LicenseId, Vec<ActivationMessage>> = HashMap::new();
@@ -64,17 +65,19 @@ impl Service {
         }
         let licenses = lines
             .iter()
+            .filter(|line| all || !line.state().is_settled())
             .map(|line| license_overview(line, by_line.remove(&line.id).unwrap_or_default()))
             .collect();
         Answer::json(200, &TicketAnswer { ticket: holder.code.to_string(), licenses })
     }
 }
 
-fn activation_message(activation: &Activation) -> ActivationMessage {
+pub(super) fn activation_message(activation: &Activation) -> ActivationMessage {
     ActivationMessage {
         container: activation.container.to_string(),
         quantity: activation.quantity,
         state: activation.state.name().to_owned(),
+        withdraw: activation.withdraw,
         activated_at: time::print(activation.activated_at()),
     }
 }
@@ -91,8 +94,11 @@ fn license_overview(line: &LicenseLine, activations: Vec<ActivationMessage>) -> 
         activating: line.ledger.activating,
         active: line.ledger.active,
         returning: line.ledger.returning,
-        withdrawn: line.ledger.withdrawn,
+        withdrawn: line.ledger.withdrawn(),
         state: line.state().name().to_owned(),
+        order_id: line.order.to_string(),
+        assigned: line.assigned.map(|serial| serial.to_string()),
+        updates: line.item.update.as_ref().map(|update| update.base.to_string()),
         containers: options::print_kinds(line.item.policy.containers),
         activations,
         options: line.options().iter().map(|option| option.name().to_owned()).collect(),

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use licensing_core::Entropy;
 use licensing_core::changeset::ChangeSet;
 use licensing_core::event::{Actor, Event};
 use licensing_core::format::context::VerifiedContext;
-use licensing_core::ids::LicenseId;
+use licensing_core::ids::{ContainerSerial, FirmCode, LicenseId};
 use licensing_core::limits::{CONTEXT_BYTES_MAX, TRANSFER_LINES_MAX};
 use licensing_core::refusal::Refusal;
-use licensing_core::work::{Decline, Facts, Work};
+use licensing_core::work::{Decline, Facts, Plan, Work};
 use licensing_store::FactsQuery;
 use licensing_wire::binary::{from_base64, to_base64};
 use licensing_wire::json::{SelectionMessage, TransferAnswer};
@@ -18,13 +19,59 @@ use crate::keys::FirmKeys;
 use crate::service::attempt::Decided;
 use crate::service::{Answer, Failure, Holder, Idempotency, Service, blocking};
 
-/// Which way licenses go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// Into the container.
-    Activate,
-    /// Out of it.
-    GiveBack,
+/// What the user of a transfer wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// These licenses into the container; everything possible when empty.
+    Activate(Vec<SelectionMessage>),
+    /// These licenses out of it; everything possible when empty.
+    GiveBack(Vec<SelectionMessage>),
+    /// These licenses into it that are in other containers; everything possible when empty.
+    Reactivate {
+        /// License ids.
+        licenses: Vec<String>,
+        /// The user accepts what becomes of the other containers.
+        accepted: bool,
+    },
+    /// What is unfinished of the ticket undone.
+    Cancel,
+    /// Everything of another container.
+    Restore(ContainerSerial),
+    /// What the vendor has for the container.
+    Automatic,
+    /// The same, for a container that may never have been seen before: it has just converted a pre-activated license.
+    Converted,
+}
+
+/// A wish with its licenses read.
+enum Wanted {
+    Activate(Selected),
+    GiveBack(Selected),
+    Reactivate(Vec<LicenseId>, bool),
+    Cancel,
+    Restore(ContainerSerial),
+    Automatic,
+    Converted,
+}
+
+impl Wish {
+    fn read(&self) -> Result<Wanted, Failure> {
+        Ok(match self {
+            Self::Activate(licenses) => Wanted::Activate(selection(licenses)?),
+            Self::GiveBack(licenses) => Wanted::GiveBack(selection(licenses)?),
+            Self::Reactivate { licenses, accepted } => {
+                if licenses.len() > TRANSFER_LINES_MAX {
+                    return Err(Refusal::LicensesInvalid { max: TRANSFER_LINES_MAX }.into());
+                }
+                let licenses = licenses.iter().map(|id| id.parse()).collect::<Result<_, _>>()?;
+                Wanted::Reactivate(licenses, *accepted)
+            }
+            Self::Cancel => Wanted::Cancel,
+            Self::Restore(old) => Wanted::Restore(*old),
+            Self::Automatic => Wanted::Automatic,
+            Self::Converted => Wanted::Converted,
+        })
+    }
 }
 
 /// A context file with what it says.
@@ -44,20 +91,20 @@ fn selection(messages: &[SelectionMessage]) -> Result<Selected, Failure> {
 }
 
 impl Service {
-    /// Activates or returns licenses of a ticket: answers with the update for the container.
+    /// Does what a ticket holder or a container wants: answers with the update for the container. Without a ticket only
+    /// what a container may ask for by itself.
     ///
     /// # Errors
     /// The context is not acceptable, or the rule that forbids the transfer.
     pub async fn transfer(
         &self,
-        direction: Direction,
-        holder: &Holder,
+        wish: &Wish,
+        holder: Option<&Holder>,
         actor: &Actor,
         idempotency: Option<Idempotency>,
-        licenses: &[SelectionMessage],
         context: &str,
     ) -> Result<Answer, Failure> {
-        let selection = Arc::new(selection(licenses)?);
+        let wanted = Arc::new(wish.read()?);
         let received = match self.receive(context).await {
             Ok(received) => received,
             Err(failure) => return Err(self.note_refusal(holder, actor, failure).await),
@@ -66,15 +113,51 @@ impl Service {
             Ok(keys) => keys,
             Err(refusal) => return Err(self.note_refusal(holder, actor, refusal.into()).await),
         };
+        let serial = received.context.serial();
         let decide = || async {
-            let facts = self.facts(Some(holder), &received.context).await?;
+            let facts = self.facts(holder, &received.context, &wanted).await?;
+            if facts.container.is_none() && matches!(*wanted, Wanted::Automatic) {
+                return Err(Refusal::ContainerUnknown(serial).into());
+            }
             let work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
-            let (received, keys, selection) = (received.clone(), keys.clone(), Arc::clone(&selection));
+            let (received, keys, wanted) = (received.clone(), keys.clone(), Arc::clone(&wanted));
             let mut entropy = self.entropy();
-            blocking(move || decide_transfer(work, direction, &received, &selection, &keys, &mut entropy))
-                .await?
+            blocking(move || decide_transfer(work, &received, &wanted, &keys, &mut entropy)).await?
         };
-        self.attempt(idempotency, &holder.ticket().id.0, decide).await
+        let about = holder.map_or_else(|| serial.to_bytes().to_vec(), |holder| holder.ticket().id.0.to_vec());
+        self.attempt(idempotency, &about, decide).await
+    }
+
+    /// The update for a container from what it has proven, without a context.
+    ///
+    /// # Errors
+    /// The container was never seen under the firm code, or may not be served.
+    pub async fn push(
+        &self,
+        serial: ContainerSerial,
+        firm_code: FirmCode,
+        actor: &Actor,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Answer, Failure> {
+        let keys = self.firm(firm_code)?;
+        let decide = || async {
+            let (ticket, named, old) = (None, Vec::new(), None);
+            let query = FactsQuery { ticket, serial, firm_code, sequence: 0, named, elsewhere: false, old };
+            let facts = self.store.facts(query).await?;
+            if facts.container.is_none() || facts.firm.is_none() {
+                return Err(Refusal::ContainerUnknown(serial).into());
+            }
+            let mut work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
+            let (keys, mut entropy) = (keys.clone(), self.entropy());
+            blocking(move || {
+                let settled = work.last_settled()?;
+                let plan = work.automatic_update(&settled, &keys.proofs, &mut entropy)?;
+                let answer = update_answer(serial, firm_code, plan, &keys, &mut entropy)?;
+                Ok(Decided { changes: work.finish(), answer: Ok(answer) })
+            })
+            .await?
+        };
+        self.attempt(idempotency, &serial.to_bytes(), decide).await
     }
 
     /// Reads and verifies a context.
@@ -85,16 +168,19 @@ impl Service {
         Ok(Received { bytes, context: Arc::new(context) })
     }
 
-    pub(super) async fn facts(
+    async fn facts(
         &self,
         holder: Option<&Holder>,
         context: &VerifiedContext,
+        wanted: &Wanted,
     ) -> Result<Facts, Failure> {
         let query = FactsQuery {
-            ticket: holder.map(|holder| holder.ticket().id),
-            serial: context.serial(),
-            firm_code: context.firm_code(),
-            sequence: context.body().sequence,
+            elsewhere: matches!(wanted, Wanted::Reactivate(..)),
+            old: match wanted {
+                Wanted::Restore(old) => Some(*old),
+                _ => None,
+            },
+            ..facts_query(holder, context)
         };
         Ok(self.store.facts(query).await?)
     }
@@ -108,8 +194,9 @@ impl Service {
     }
 
     /// Leaves an event of a refusal that came before there was anything to decide on.
-    async fn note_refusal(&self, holder: &Holder, actor: &Actor, failure: Failure) -> Failure {
-        if let Failure::Refused(refusal) = &failure {
+    async fn note_refusal(&self, holder: Option<&Holder>, actor: &Actor, failure: Failure) -> Failure {
+        // Without a ticket anybody can send bytes, and nobody may fill the log.
+        if let (Failure::Refused(refusal), Some(holder)) = (&failure, holder) {
             self.note(Event::refused(refusal, actor, self.now()).ticket(holder.ticket().id)).await;
         }
         failure
@@ -123,38 +210,83 @@ impl Service {
     }
 }
 
+/// What a decision about a context needs at least.
+pub(super) fn facts_query(holder: Option<&Holder>, context: &VerifiedContext) -> FactsQuery {
+    FactsQuery {
+        ticket: holder.map(|holder| holder.ticket().id),
+        serial: context.serial(),
+        firm_code: context.firm_code(),
+        sequence: context.body().sequence,
+        named: context.body().products.iter().map(|product| product.license).collect(),
+        elsewhere: false,
+        old: None,
+    }
+}
+
 /// Decides and builds the bytes of the update; nothing is answered before the change set is stored.
 fn decide_transfer(
     mut work: Work,
-    direction: Direction,
     received: &Received,
-    selection: &Selected,
+    wanted: &Wanted,
     keys: &FirmKeys,
-    entropy: &mut dyn licensing_core::Entropy,
+    entropy: &mut dyn Entropy,
 ) -> Result<Decided, Failure> {
     let context = &*received.context;
-    let planned = work.settle(context, &received.bytes).and_then(|settled| match direction {
-        Direction::Activate => work.activate(&settled, selection, &keys.proofs, entropy),
-        Direction::GiveBack => work.give_back(&settled, selection, entropy),
+    let planned = work.settle(context, &received.bytes).and_then(|settled| match wanted {
+        Wanted::Activate(selection) => work.activate(&settled, selection, &keys.proofs, entropy),
+        Wanted::GiveBack(selection) => work.give_back(&settled, selection, &keys.proofs, entropy),
+        Wanted::Reactivate(licenses, accepted) => {
+            work.reactivate(&settled, licenses, *accepted, &keys.proofs, entropy)
+        }
+        Wanted::Cancel => work.cancel(&settled),
+        Wanted::Restore(old) => work.restore(&settled, *old, &keys.proofs, entropy),
+        Wanted::Automatic | Wanted::Converted => work.automatic_update(&settled, &keys.proofs, entropy),
     });
-    let plan = match planned {
-        Ok(plan) => plan,
-        Err(Decline::Refused(refusal)) => return Ok(refused(work, context, refusal)),
-        Err(Decline::Broken(broken)) => return Err(broken.into()),
-    };
+    match planned {
+        Ok(plan) => {
+            let answer = update_answer(context.serial(), context.firm_code(), plan, keys, entropy)?;
+            Ok(Decided { changes: work.finish(), answer: Ok(answer) })
+        }
+        Err(Decline::Refused(refusal)) => refused(work, context, refusal, keys, entropy),
+        Err(Decline::Broken(broken)) => Err(broken.into()),
+    }
+}
+
+/// The answer that carries an update.
+pub(super) fn update_answer(
+    serial: ContainerSerial,
+    firm_code: FirmCode,
+    plan: Plan,
+    keys: &FirmKeys,
+    entropy: &mut dyn Entropy,
+) -> Result<Answer, Failure> {
     let steps = u32::try_from(plan.steps()).unwrap_or(u32::MAX);
     let update = plan.issue(&keys.issuer, entropy)?;
     let answer = TransferAnswer {
-        serial: context.serial().to_string(),
-        firm_code: context.firm_code().get(),
+        serial: serial.to_string(),
+        firm_code: firm_code.get(),
         update: to_base64(&update),
         steps,
     };
-    Ok(Decided { changes: work.finish(), answer: Answer::json(200, &answer) })
+    Answer::json(200, &answer)
 }
 
-/// A refusal with everything that was proven, or flagged, before it.
-pub(super) fn refused(mut work: Work, context: &VerifiedContext, refusal: Refusal) -> Decided {
+/// A refusal with everything that was proven, flagged or decided by the vendor before it, and the update that carries
+/// what the container has to take all the same.
+pub(super) fn refused(
+    mut work: Work,
+    context: &VerifiedContext,
+    refusal: Refusal,
+    keys: &FirmKeys,
+    entropy: &mut dyn Entropy,
+) -> Result<Decided, Failure> {
     work.refuse(&refusal, context.serial(), context.firm_code());
-    Decided { changes: work.finish(), answer: Err(refusal.into()) }
+    let failure = match work.parting_update(&refusal) {
+        Some(plan) => {
+            let update = plan.issue(&keys.issuer, entropy)?;
+            Failure::RefusedWithUpdate { refusal, update }
+        }
+        None => refusal.into(),
+    };
+    Ok(Decided { changes: work.finish(), answer: Err(failure) })
 }

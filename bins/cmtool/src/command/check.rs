@@ -1,6 +1,6 @@
 //! Checking and using licenses on this computer.
 
-use license_runtime::{Found, Registry};
+use license_runtime::{Found, Registry, Source};
 use licensing_core::access::{AccessRequest, Usable};
 use licensing_wire::options::{parse_begin, parse_features};
 use licensing_wire::time::print;
@@ -72,7 +72,14 @@ fn answer(
         "usable": true,
         "firm_code": firm_code,
         "product_code": product_code,
-        "container": found.serial.to_string(),
+        "container": match found.source {
+            Source::Container(serial) => Some(serial.to_string()),
+            Source::PreActivated(_) => None,
+        },
+        "preactivated": match found.source {
+            Source::Container(_) => None,
+            Source::PreActivated(id) => Some(id.to_string()),
+        },
         "concurrent_uses": usable.concurrent_uses,
         "feature_map": usable.feature_map,
         "units": usable.units_left,
@@ -85,7 +92,7 @@ fn answer(
             .usable_until
             .map_or_else(|| "without end".to_owned(), |end| format!("until {}", print(end)));
         let units = usable.units_left.map(|units| format!(", {units} units left")).unwrap_or_default();
-        format!("usable {until}{units}, from container {}", found.serial)
+        format!("usable {until}{units}, from {}", found.source)
     });
     Ok(())
 }

@@ -11,6 +11,7 @@ use licensing_wire::time::print;
 use serde_json::{Value, json};
 
 use crate::args::{ContainerCommand, CreateCommand, Global};
+use crate::command::{decide, look};
 use crate::failure::Failure;
 use crate::output::{Output, error_document, table};
 use crate::places::{read_file, write_file};
@@ -36,6 +37,14 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
             let document = json!({ "serial": serial.to_string(), "kind": serial.kind().as_str() });
             output.result(&document, || format!("container {serial} is on this computer now"));
             Ok(())
+        }
+        ContainerCommand::History { serial, csv } => {
+            look::history(global, ("container", &serial.to_string()), csv, output)
+        }
+        ContainerCommand::Status { serial } => look::container(global, serial, output),
+        ContainerCommand::Clear { serial, reason } => decide::clear(global, serial, reason, output),
+        ContainerCommand::Push { serial, firm_code, out } => {
+            decide::push(global, serial, firm_code, &out, output)
         }
         ContainerCommand::Binding { serial } => binding(global, serial, output),
     }
@@ -128,6 +137,7 @@ fn firm_document(firm: &FirmInfo) -> Value {
         "firm_code": firm.firm_code.get(),
         "name": firm.name.as_ref().map(ToString::to_string),
         "counter": firm.counter,
+        "locked": firm.locked,
         "products": firm.products.iter().map(product_document).collect::<Vec<_>>(),
     })
 }
@@ -144,7 +154,9 @@ fn product_document(product: &ProductInfo) -> Value {
     json!({
         "product_code": product.product_code.get(),
         "name": product.name.to_string(),
-        "quantity": product.quantity,
+        // What an update added counts like what was ordered.
+        "quantity": u64::from(product.quantity) + product.added_uses,
+        "licenses": product.quantity,
         "units": product.units,
         "feature_map": terms.feature_map,
         "expires": terms.expires.map(print),
@@ -153,6 +165,7 @@ fn product_document(product: &ProductInfo) -> Value {
         "usage_period_days": terms.usage_period_days,
         "usage_started": product.usage_started.map(print),
         "license_quantity": terms.license_quantity,
+        "added_uses": product.added_uses,
         "access": print_access(terms.access),
         "linger_seconds": terms.linger_secs,
         "borrow_days": terms.borrow_days,
@@ -170,7 +183,7 @@ fn products_table(products: &[ProductInfo]) -> String {
         vec![
             product.product_code.to_string(),
             product.name.to_string(),
-            product.quantity.to_string(),
+            (u64::from(product.quantity) + product.added_uses).to_string(),
             product.units.map(|units| units.to_string()).unwrap_or_default(),
             product.terms.feature_map.map(print_features).unwrap_or_default(),
             time(product.terms.expires),

@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
+use licensing_client::{ClientError, Wish};
+use licensing_core::crypto::digest::hash;
 use licensing_core::error::VerifyError;
+use licensing_core::format::context::VerifiedContext;
 use licensing_core::format::update::VerifiedUpdate;
-use licensing_core::limits::{CONTEXT_BYTES_MAX, UPDATE_BYTES_MAX};
+use licensing_core::limits::{CONTEXT_BYTES_MAX, TEMPLATE_BYTES_MAX, UPDATE_BYTES_MAX};
 use licensing_core::random;
+use licensing_core::trust::emulator_maker;
 use licensing_wire::binary::{from_base64, to_base64, to_hex};
-use licensing_wire::json::{ReceiptRequest, TransferRequest};
+use licensing_wire::json::{ReceiptRequest, TransferAnswer};
 use serde_json::json;
 
-use crate::args::{ContextCommand, Global, TransferCommand, UpdateCommand};
+use crate::args::{ContextCommand, Global, RequestArguments, TicketArgument, UpdateCommand};
 use crate::command::online::selection;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -30,48 +34,88 @@ pub(crate) fn context(global: &Global, command: &ContextCommand, output: &Output
     Ok(())
 }
 
-pub(crate) fn request(global: &Global, command: &TransferCommand, output: &Output) -> Result<(), Failure> {
-    let TransferCommand::Request { ticket, activate, deactivate, context, out } = command else {
-        return Err(Failure::new("internal", "not a transfer request"));
-    };
-    let ticket = ticket.read()?;
-    let context = to_base64(&read_file(context, CONTEXT_BYTES_MAX)?);
+pub(crate) fn request(global: &Global, arguments: &RequestArguments, output: &Output) -> Result<(), Failure> {
+    let bytes = read_file(&arguments.context, CONTEXT_BYTES_MAX)?;
+    let wish = wish(arguments)?;
     let server = global.customer_server()?;
-    let is_return = !deactivate.is_empty();
-    let licenses = selection(if is_return { deactivate } else { activate });
-    let request = TransferRequest { ticket: ticket.to_string(), licenses, context };
     // The request itself is its own key: the same file asked for again is answered with the same bytes.
-    let key = request_key(&request);
-    let answer =
-        if is_return { server.deactivate(&request, &key)? } else { server.activate(&request, &key)? };
+    let key = to_hex(&hash("request by file", &[question(&wish, &bytes).as_bytes(), &bytes]));
+    let (answer, refused) = match wish.ask(&server, to_base64(&bytes), &key) {
+        Ok(answer) => (answer, None),
+        Err(error) => match carried(&error) {
+            Some(update) => (update, Some(error)),
+            None => return Err(error.into()),
+        },
+    };
     let update = from_base64(&answer.update, UPDATE_BYTES_MAX).map_err(VerifyError::from)?;
-    write_file(out, &update)?;
+    write_file(&arguments.out, &update)?;
+    if let Some(error) = refused {
+        let file = arguments.out.display();
+        output.note(&format!("import {file} all the same: it carries what the container has to take"));
+        return Err(error.into());
+    }
     let document = json!({
         "serial": answer.serial,
         "firm_code": answer.firm_code,
         "steps": answer.steps,
-        "file": out,
+        "file": arguments.out,
     });
     output.result(&document, || {
         format!(
             "update for container {} with {} steps written to {}",
             answer.serial,
             answer.steps,
-            out.display()
+            arguments.out.display()
         )
     });
     Ok(())
 }
 
-fn request_key(request: &TransferRequest) -> String {
-    let mut parts: Vec<Vec<u8>> =
-        vec![request.ticket.clone().into_bytes(), request.context.clone().into_bytes()];
-    for license in &request.licenses {
-        parts.push(license.id.clone().into_bytes());
-        parts.push(license.quantity.unwrap_or(0).to_be_bytes().to_vec());
+/// The update that goes with a refusal.
+fn carried(error: &ClientError) -> Option<TransferAnswer> {
+    let update = error.problem().update?;
+    let bytes = from_base64(&update, UPDATE_BYTES_MAX).ok()?;
+    let header = VerifiedUpdate::verify(&bytes, |_| None).ok()?.header;
+    let steps = u32::try_from(header.last - header.first).unwrap_or(u32::MAX);
+    Some(TransferAnswer {
+        serial: header.serial.to_string(),
+        firm_code: header.firm_code.get(),
+        update,
+        steps,
+    })
+}
+
+/// What is asked, whoever asks: a context that cannot be read is refused by the server.
+fn question(wish: &Wish, context: &[u8]) -> String {
+    let verified = VerifiedContext::verify(context, &[emulator_maker().public_key()]);
+    verified.map_or_else(|_| String::new(), |v| wish.fingerprint(v.serial(), v.firm_code()))
+}
+
+fn wish(arguments: &RequestArguments) -> Result<Wish, Failure> {
+    if let Some(old) = arguments.restore {
+        return Ok(Wish::Restore { old });
     }
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    to_hex(&licensing_core::crypto::digest::hash("request by file", &parts))
+    if arguments.auto_update {
+        return Ok(Wish::AutomaticUpdate);
+    }
+    if let Some(file) = &arguments.convert {
+        return Ok(Wish::Convert { license: read_file(file, TEMPLATE_BYTES_MAX)? });
+    }
+    let (ticket, ticket_file) = (arguments.ticket.clone(), arguments.ticket_file.clone());
+    if ticket.is_none() && ticket_file.is_none() {
+        return Err(Failure::new("usage", "a ticket is needed: --ticket or --ticket-file"));
+    }
+    let ticket = TicketArgument { ticket, ticket_file }.read()?;
+    Ok(if arguments.cancel {
+        Wish::Cancel { ticket }
+    } else if !arguments.reactivate.is_empty() {
+        let licenses = arguments.reactivate.iter().map(ToString::to_string).collect();
+        Wish::Reactivate { ticket, licenses, accept_conditions: arguments.accept_conditions }
+    } else if !arguments.deactivate.is_empty() {
+        Wish::Deactivate { ticket, licenses: selection(&arguments.deactivate) }
+    } else {
+        Wish::Activate { ticket, licenses: selection(&arguments.activate) }
+    })
 }
 
 pub(crate) fn receipt(global: &Global, file: &Path, output: &Output) -> Result<(), Failure> {

@@ -5,8 +5,10 @@ use std::path::Path;
 use container_sim::{act, dongle};
 use licensing_core::envelope::{FileType, file_type};
 use licensing_core::error::VerifyError;
+use licensing_core::format::blacklist::VerifiedBlacklist;
 use licensing_core::format::certificate::{DeviceCertificate, FirmCertificate};
 use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::preactivated::VerifiedPreActivated;
 use licensing_core::format::template::VerifiedTemplate;
 use licensing_core::format::update::VerifiedUpdate;
 use licensing_core::trust::{TrustedIssuer, emulator_maker};
@@ -85,6 +87,8 @@ fn describe(bytes: &[u8]) -> Result<Value, Failure> {
                 "valid": true,
             })
         }
+        FileType::Blacklist => blacklist(bytes)?,
+        FileType::PreActivated => preactivated(bytes)?,
         // Alone it says nothing: whether it is genuine depends on the firm certificate above it.
         FileType::IssuingCertificate => json!({ "type": "issuing certificate", "valid": null }),
     })
@@ -111,6 +115,8 @@ fn context(bytes: &[u8]) -> Result<Value, VerifyError> {
         "box_time": print(body.box_time),
         "test_container": body.test_host,
         "products": body.products.iter().map(product).collect::<Vec<_>>(),
+        "locked": body.locked,
+        "blacklist_version": body.blacklist_version,
         "unconfirmed_removals": body.removals.len(),
         "hash": to_hex(&context.hash()),
         "signer": to_hex(context.identity_key().bytes()),
@@ -152,6 +158,39 @@ fn template(bytes: &[u8]) -> Result<Value, VerifyError> {
         "tolerance": print_tolerance(body.tolerance),
         "made_at": print(body.certified_time),
         "issuer": issuer(template.issuer()),
+        "valid": true,
+    }))
+}
+
+fn blacklist(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let list = VerifiedBlacklist::verify(bytes, None)?;
+    let body = list.body();
+    Ok(json!({
+        "type": "blacklist",
+        "firm_code": body.firm_code.get(),
+        "version": body.version,
+        "made_at": print(body.certified_time),
+        "containers": body.serials.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "root": to_hex(list.root().bytes()),
+        "valid": true,
+    }))
+}
+
+fn preactivated(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let license = VerifiedPreActivated::verify(bytes, None)?;
+    let body = license.body();
+    Ok(json!({
+        "type": "pre-activated license",
+        "id": body.id.to_string(),
+        "firm_code": body.firm_code.get(),
+        "product_code": body.product_code.get(),
+        "item": body.item.to_string(),
+        "name": body.name.to_string(),
+        "quantity": body.quantity,
+        "expires": body.terms.expires.map(print),
+        "convertible": body.convertible,
+        "made_at": print(body.certified_time),
+        "root": to_hex(license.root().bytes()),
         "valid": true,
     }))
 }

@@ -1,23 +1,27 @@
-//! What a customer does online: see a ticket, activate, return.
+//! What a customer does online with a ticket: see it, activate, return, activate again, cancel.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use licensing_client::{Action, Outcome, ServerClient, Transfer};
+use license_runtime::Registry;
+use licensing_client::{Outcome, ServerClient, Transfer, Wish};
 use licensing_core::ids::{ContainerSerial, FirmCode};
 use licensing_core::ticket_code::TicketCode;
 use licensing_wire::json::{LicenseOverview, SelectionMessage, TicketAnswer};
 use serde_json::{Value, json};
 
-use crate::args::{Global, Selection, TicketArgument, TicketCommand, TransferArguments};
+use crate::args::{
+    CancelArguments, Global, ReactivationArguments, Selection, TicketArgument, TicketCommand,
+    TransferArguments,
+};
 use crate::failure::Failure;
 use crate::output::{Output, table};
 use crate::places::{Driven, FileJournal};
 
 pub(crate) fn ticket(global: &Global, command: TicketCommand, output: &Output) -> Result<(), Failure> {
-    let TicketCommand::Show { ticket, ticket_file } = command;
+    let TicketCommand::Show { ticket, ticket_file, all } = command;
     let code = read(ticket, ticket_file)?;
-    let overview = global.customer_server()?.ticket(&code.to_string())?;
+    let overview = global.customer_server()?.ticket(&code.to_string(), all)?;
     output.result(&overview, || overview_text(&overview));
     Ok(())
 }
@@ -57,7 +61,8 @@ pub(crate) fn activate(
     arguments: &TransferArguments,
     output: &Output,
 ) -> Result<(), Failure> {
-    transfer(global, arguments, Action::Activate, output)
+    let wish = |ticket: &TicketCode, licenses| Wish::Activate { ticket: ticket.clone(), licenses };
+    by_ticket(global, arguments, &ACTIVATE, wish, output)
 }
 
 pub(crate) fn deactivate(
@@ -65,57 +70,135 @@ pub(crate) fn deactivate(
     arguments: &TransferArguments,
     output: &Output,
 ) -> Result<(), Failure> {
-    transfer(global, arguments, Action::Deactivate, output)
+    let wish = |ticket: &TicketCode, licenses| Wish::Deactivate { ticket: ticket.clone(), licenses };
+    by_ticket(global, arguments, &DEACTIVATE, wish, output)
 }
+
+pub(crate) fn reactivate(
+    global: &Global,
+    arguments: &ReactivationArguments,
+    output: &Output,
+) -> Result<(), Failure> {
+    let accept_conditions = arguments.accept_conditions;
+    let wish = |ticket: &TicketCode, licenses: Vec<SelectionMessage>| Wish::Reactivate {
+        ticket: ticket.clone(),
+        licenses: licenses.into_iter().map(|license| license.id).collect(),
+        accept_conditions,
+    };
+    by_ticket(global, &arguments.transfer, &REACTIVATE, wish, output)
+}
+
+pub(crate) fn cancel(global: &Global, arguments: &CancelArguments, output: &Output) -> Result<(), Failure> {
+    let transfer = TransferArguments {
+        ticket: arguments.ticket.clone(),
+        licenses: Vec::new(),
+        container: arguments.container,
+    };
+    let wish = |ticket: &TicketCode, _| Wish::Cancel { ticket: ticket.clone() };
+    by_ticket(global, &transfer, &CANCEL, wish, output)
+}
+
+/// What a transfer with a ticket says of itself, and which licenses it concerns when none is named.
+struct Kind {
+    done: &'static str,
+    concerns: fn(&LicenseOverview, kind: &str, serial: &str) -> bool,
+}
+
+const ACTIVATE: Kind = Kind {
+    done: "activated in",
+    concerns: |license, kind, _| license.available > 0 && license.containers.iter().any(|k| k == kind),
+};
+const DEACTIVATE: Kind = Kind {
+    done: "returned from",
+    concerns: |license, _, serial| license.activations.iter().any(|a| a.container == serial),
+};
+const REACTIVATE: Kind = Kind {
+    done: "activated again in",
+    concerns: |license, _, serial| license.activations.iter().any(|a| a.container != serial),
+};
+const CANCEL: Kind = Kind {
+    done: "unfinished transfers cancelled in",
+    concerns: |license, _, serial| {
+        license.activations.iter().any(|a| a.container == serial && a.state != "active")
+    },
+};
 
 pub(crate) fn selection(selected: &[Selection]) -> Vec<SelectionMessage> {
     let message = |s: &Selection| SelectionMessage { id: s.license.to_string(), quantity: s.quantity };
     selected.iter().map(message).collect()
 }
 
-fn transfer(
+/// Does transfers with a ticket: one for each firm code concerned.
+fn by_ticket(
     global: &Global,
     arguments: &TransferArguments,
-    action: Action,
+    kind: &Kind,
+    wish: impl Fn(&TicketCode, Vec<SelectionMessage>) -> Wish,
     output: &Output,
 ) -> Result<(), Failure> {
     let ticket = arguments.ticket.read()?;
     let server = global.customer_server()?;
-    let mut registry = global.registry()?;
-    let container = registry.container(arguments.container)?;
-    let clock = registry.clock();
-    let entropy = registry.entropy().clone();
-    let mut driven = Driven { container, entropy: entropy.clone(), clock };
-    let overview = server.ticket(&ticket.to_string())?;
+    let mut local = Local::open(global, arguments.container)?;
+    let overview = server.ticket(&ticket.to_string(), true)?;
     let mut outcomes = Vec::new();
-    for (firm_code, licenses) in by_firm(&overview, arguments, action)? {
-        let mut journal = FileJournal::open(registry.transfers(), arguments.container, firm_code)?;
-        let transfer = Transfer { server: &server, ticket: &ticket, action, licenses: &licenses, firm_code };
+    for (firm_code, licenses) in by_firm(&overview, arguments, kind)? {
+        let outcome = local.transfer(&server, &wish(&ticket, licenses), firm_code, output)?;
+        outcomes.push((firm_code, outcome));
+    }
+    report(&server, &ticket, arguments.container, &outcomes, kind, output)
+}
+
+/// A container of this computer that takes part in transfers.
+pub(super) struct Local {
+    registry: Registry,
+    driven: Driven,
+    serial: ContainerSerial,
+}
+
+impl Local {
+    pub(super) fn open(global: &Global, serial: ContainerSerial) -> Result<Self, Failure> {
+        let mut registry = global.registry()?;
+        let container = registry.container(serial)?;
+        let (clock, entropy) = (registry.clock(), registry.entropy().clone());
+        Ok(Self { registry, driven: Driven { container, entropy, clock }, serial })
+    }
+
+    /// Firm codes the container holds something of.
+    pub(super) fn firm_codes(&mut self) -> Result<Vec<FirmCode>, Failure> {
+        Ok(self.driven.container.firms()?.iter().map(|firm| firm.firm_code).collect())
+    }
+
+    /// Does one transfer, showing its phases.
+    pub(super) fn transfer(
+        &mut self,
+        server: &ServerClient,
+        wish: &Wish,
+        firm_code: FirmCode,
+        output: &Output,
+    ) -> Result<Outcome, Failure> {
+        let mut journal = FileJournal::open(self.registry.transfers(), self.serial, firm_code)?;
+        let transfer = Transfer { server, wish, firm_code };
         let progress = output.progress();
+        let mut entropy = self.registry.entropy().clone();
         let outcome =
-            transfer.run(&mut driven, &mut journal, &mut entropy.clone(), &mut |phase| progress.show(phase));
+            transfer.run(&mut self.driven, &mut journal, &mut entropy, &mut |phase| progress.show(phase));
         progress.done();
         let outcome = outcome?;
         if !outcome.receipt_uploaded {
             output.note("the receipt could not be uploaded; the next transfer of this container does it");
         }
-        outcomes.push((firm_code, outcome));
+        Ok(outcome)
     }
-    report(&server, &ticket, arguments.container, &outcomes, action, output)
 }
 
 /// The transfers to make: one for each firm code among the licenses, as a context speaks of one vendor only.
 fn by_firm(
     overview: &TicketAnswer,
     arguments: &TransferArguments,
-    action: Action,
+    kind: &Kind,
 ) -> Result<Vec<(FirmCode, Vec<SelectionMessage>)>, Failure> {
-    let kind = arguments.container.kind().as_str();
-    let serial = arguments.container.to_string();
-    let concerns = |license: &&LicenseOverview| match action {
-        Action::Activate => license.available > 0 && license.containers.iter().any(|k| k == kind),
-        Action::Deactivate => license.activations.iter().any(|a| a.container == serial),
-    };
+    let (word, serial) = (arguments.container.kind().as_str(), arguments.container.to_string());
+    let concerns = |license: &&LicenseOverview| (kind.concerns)(license, word, &serial);
     let wanted = selection(&arguments.licenses);
     let mut firms: BTreeSet<u32> = BTreeSet::new();
     if wanted.is_empty() {
@@ -150,11 +233,26 @@ fn report(
     ticket: &TicketCode,
     serial: ContainerSerial,
     outcomes: &[(FirmCode, Outcome)],
-    action: Action,
+    kind: &Kind,
     output: &Output,
 ) -> Result<(), Failure> {
-    let overview = server.ticket(&ticket.to_string()).ok();
+    let overview = server.ticket(&ticket.to_string(), true).ok();
     let here = licenses_in(overview.as_ref(), &serial.to_string());
+    let mut answer = outcome_document(serial, outcomes);
+    answer["licenses"] = json!(here);
+    output.result(&answer, || {
+        let rows = here.iter().map(|license| {
+            let text = |field: &str| license[field].as_str().unwrap_or_default().to_owned();
+            vec![text("name"), license["quantity"].to_string(), text("state"), text("id")]
+        });
+        let licenses = table(&["Name", "Quantity", "State", "License"], rows);
+        format!("{} container {serial}; of this ticket it now holds\n{licenses}", kind.done)
+    });
+    Ok(())
+}
+
+/// What transfers did, the first one in front.
+pub(super) fn outcome_document(serial: ContainerSerial, outcomes: &[(FirmCode, Outcome)]) -> Value {
     let document = |(firm_code, outcome): &(FirmCode, Outcome)| {
         json!({
             "serial": serial.to_string(),
@@ -168,21 +266,8 @@ fn report(
     };
     let transfers: Vec<Value> = outcomes.iter().map(document).collect();
     let mut answer = transfers.first().cloned().unwrap_or_else(|| json!({ "serial": serial.to_string() }));
-    answer["licenses"] = json!(here);
     answer["transfers"] = json!(transfers);
-    output.result(&answer, || {
-        let what = match action {
-            Action::Activate => "activated in",
-            Action::Deactivate => "returned from",
-        };
-        let rows = here.iter().map(|license| {
-            let text = |field: &str| license[field].as_str().unwrap_or_default().to_owned();
-            vec![text("name"), license["quantity"].to_string(), text("state"), text("id")]
-        });
-        let licenses = table(&["Name", "Quantity", "State", "License"], rows);
-        format!("{what} container {serial}; of this ticket it now holds\n{licenses}")
-    });
-    Ok(())
+    answer
 }
 
 /// The shares of a ticket in a container.

@@ -1,8 +1,7 @@
-//! What the vendor does: items, orders, the history of a license.
+//! What the vendor makes: items and orders.
 
-use licensing_core::ids::LicenseId;
 use licensing_wire::json::{
-    EventMessage, ItemAnswer, ItemRequest, ModuleMessage, OrderAnswer, OrderLineMessage, OrderRequest,
+    ItemAnswer, ItemRequest, ModuleMessage, OrderAnswer, OrderLineMessage, OrderRequest,
 };
 use serde_json::json;
 
@@ -89,15 +88,25 @@ fn item_request(arguments: ItemArguments) -> Result<ItemRequest, Failure> {
         borrow: arguments.borrow,
         linger: arguments.linger,
         modules,
+        requires: arguments.requires,
+        updates: arguments.updates,
+        update_scope: arguments.update_scope,
+        add_units: arguments.add_units,
+        add_quantity: arguments.add_quantity,
+        extend: arguments.extend,
+        renew_maintenance: arguments.renew_maintenance,
+        set_feature_map: arguments.set_feature_map,
+        add_features: arguments.add_features,
     })
 }
 
 pub(crate) fn order(global: &Global, command: OrderCommand, output: &Output) -> Result<(), Failure> {
     let server = global.vendor_server()?;
     let order = match command {
-        OrderCommand::Create { order_id, customer, comment, items, ticket: _, together } => {
+        OrderCommand::Create { order_id, customer, comment, items, ticket, together } => {
             let items = items.iter().map(|line| order_line(line)).collect::<Result<_, _>>()?;
-            server.create_order(&OrderRequest { order_id, customer, comment, items, together })?
+            let ticket = (ticket != "new").then_some(ticket);
+            server.create_order(&OrderRequest { order_id, customer, comment, items, together, ticket })?
         }
         OrderCommand::Show { id } => server.order(&id)?,
     };
@@ -124,35 +133,4 @@ fn order_text(order: &OrderAnswer) -> String {
     });
     let licenses = table(&["License", "Item", "Name", "Available"], rows);
     format!("order  {}\nticket {}\n{licenses}", order.order_id, order.ticket)
-}
-
-pub(crate) fn history(global: &Global, id: LicenseId, output: &Output) -> Result<(), Failure> {
-    let server = global.vendor_server()?;
-    let id = id.to_string();
-    let mut events: Vec<EventMessage> = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = server.history(Some(("license", &id)), after)?;
-        events.extend(page.events);
-        match page.next {
-            Some(next) => after = next,
-            None => break,
-        }
-    }
-    let row = |event: &EventMessage| {
-        vec![
-            event.at.clone(),
-            event.action.clone(),
-            event.outcome.clone(),
-            event.quantity.map(|quantity| quantity.to_string()).unwrap_or_default(),
-            event.container.clone().unwrap_or_default(),
-            event.actor.clone(),
-            event.proof.as_deref().map(|proof| proof.chars().take(12).collect()).unwrap_or_default(),
-        ]
-    };
-    output.result(&json!({ "license": id, "events": events }), || {
-        let header = ["When", "What", "Outcome", "Quantity", "Container", "Who", "Proof"];
-        table(&header, events.iter().map(row))
-    });
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::codec::{Decode, Encode};
 use crate::device::{DeviceError, DeviceState, FirmItem, RECENT_LINKS};
 use crate::format::update::{OpenedStep, VerifiedUpdate};
-use crate::ids::FirmCode;
+use crate::ids::{EntryId, FirmCode};
 use crate::limits::{PRODUCTS_PER_FIRM_MAX, REMOVALS_MAX};
 use crate::product::ProductItem;
 use crate::step::{Operation, Removal, Step};
@@ -130,6 +130,12 @@ impl FirmItem {
                     *free += 1;
                     self.record(removal)?;
                 }
+                Operation::Split { entry, into, quantity } => {
+                    let part = split(self.find(*entry)?, *into, *quantity)?;
+                    self.add(&part, free)?;
+                }
+                Operation::Update { entry, effect } => effect.apply(self.find(*entry)?),
+                Operation::Lock => self.locked = true,
             }
         }
         Ok(())
@@ -150,7 +156,7 @@ impl FirmItem {
         Ok(())
     }
 
-    fn find(&mut self, entry: crate::ids::EntryId) -> Result<&mut ProductItem, DeviceError> {
+    fn find(&mut self, entry: EntryId) -> Result<&mut ProductItem, DeviceError> {
         self.products
             .iter_mut()
             .find(|product| product.entry == entry)
@@ -166,16 +172,34 @@ impl FirmItem {
     }
 }
 
-/// Takes `going` licenses, with their part of the units, out of a product item.
+/// Takes `going` licenses, with their part of the units and added uses, out of a product item.
 fn take(product: &mut ProductItem, going: u32, counter: u64) -> Removal {
-    let (units, staying) = match product.units {
-        Some(units) => {
-            let (goes, stays) = split_units(units, product.quantity, going);
-            (Some(goes), Some(stays))
-        }
-        None => (None, None),
-    };
-    product.units = staying;
+    let units = product.units.map(|units| split_units(units, product.quantity, going));
+    let (added_uses, uses_staying) = split_units(product.added_uses, product.quantity, going);
+    product.units = units.map(|(_, stays)| stays);
+    product.added_uses = uses_staying;
     product.quantity -= going;
-    Removal { counter, entry: product.entry, quantity: going, units, usage_started: product.usage_started }
+    Removal {
+        counter,
+        entry: product.entry,
+        quantity: going,
+        units: units.map(|(goes, _)| goes),
+        added_uses,
+        usage_started: product.usage_started,
+    }
+}
+
+/// Takes a part of a product item out as an item of its own.
+fn split(product: &mut ProductItem, into: EntryId, quantity: u32) -> Result<ProductItem, DeviceError> {
+    if quantity == 0 || quantity >= product.quantity {
+        return Err(DeviceError::Inconsistent("the split is not a part of the quantity"));
+    }
+    let part = take(product, quantity, 0);
+    Ok(ProductItem {
+        entry: into,
+        quantity,
+        units: part.units,
+        added_uses: part.added_uses,
+        ..product.clone()
+    })
 }

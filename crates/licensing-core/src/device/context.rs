@@ -42,6 +42,7 @@ impl DeviceState {
             epoch: firm.epoch,
             blacklist_version: firm.blacklist_version,
             test_host,
+            locked: firm.locked,
             free_products,
             products: firm.products.iter().map(ContextProduct::of).collect(),
             removals: firm.removals.clone(),
@@ -64,7 +65,9 @@ impl ContextProduct {
             license: product.license,
             product_code: product.product_code,
             quantity: product.quantity,
+            generation: product.generation,
             units: product.units,
+            usage_started: product.usage_started,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::crypto::digest::hash;
 use crate::crypto::sign::{PublicKey, Signature, SigningKey};
 use crate::device::DeviceState;
 use crate::ids::{EntryId, FirmCode, ProductCode};
+use crate::product::ProductItem;
 use crate::time::Timestamp;
 
 /// A container's answer to an application's challenge.
@@ -31,6 +32,19 @@ fn proof_message(
 }
 
 impl Proof {
+    /// Answers a challenge for a product item.
+    #[must_use]
+    pub(crate) fn make(
+        product: &ProductItem,
+        firm: FirmCode,
+        challenge: &[u8; 32],
+        judged_at: Timestamp,
+    ) -> Self {
+        let key = SigningKey::from_seed(product.proof_seed.0);
+        let message = proof_message(firm, product.product_code, challenge, judged_at);
+        Self { entry: product.entry, judged_at, signature: key.sign(&message) }
+    }
+
     /// Verifies the answer to `challenge` with the product's public proof key, which the application embeds.
     ///
     /// # Errors
@@ -60,8 +74,11 @@ impl DeviceState {
         request: &AccessRequest,
         host_now: Timestamp,
     ) -> Result<Usable, AccessRefusal> {
-        let products = self.firm(firm_code).map(|firm| firm.products.as_slice()).unwrap_or_default();
-        access::check(products, request, self.effective_time(host_now))
+        let Some(firm) = self.firm(firm_code) else { return Err(AccessRefusal::NoLicense) };
+        if firm.locked {
+            return Err(AccessRefusal::Locked);
+        }
+        access::check(&firm.products, request, self.effective_time(host_now))
     }
 
     /// Uses a product: as [`DeviceState::check`], and takes the asked units and starts a usage period. Persist
@@ -110,8 +127,6 @@ impl DeviceState {
             .firm(firm_code)
             .and_then(|firm| firm.product(usable.entry))
             .ok_or(AccessRefusal::NoLicense)?;
-        let key = SigningKey::from_seed(product.proof_seed.0);
-        let message = proof_message(firm_code, product.product_code, challenge, judged_at);
-        Ok(Proof { entry: usable.entry, judged_at, signature: key.sign(&message) })
+        Ok(Proof::make(product, firm_code, challenge, judged_at))
     }
 }

@@ -34,8 +34,12 @@ pub struct ContextProduct {
     pub product_code: ProductCode,
     /// Licenses in the share.
     pub quantity: u32,
+    /// Generation of the license line it was issued in.
+    pub generation: u32,
     /// Units left.
     pub units: Option<u64>,
+    /// First use, once a usage period has begun.
+    pub usage_started: Option<Timestamp>,
 }
 
 /// A salted digest of one trait of the computer, so that the server can tell how similar two computers are
@@ -73,6 +77,8 @@ pub struct ContextBody {
     pub blacklist_version: u32,
     /// Made on simulated host traits, for tests only.
     pub test_host: bool,
+    /// Locked for good by its vendor.
+    pub locked: bool,
     /// Product items that still fit in.
     pub free_products: u32,
     /// Product items of the firm code.

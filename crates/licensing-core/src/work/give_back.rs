@@ -1,32 +1,39 @@
 //! De-activation: taking licenses out of a container again. They become available only when a later context
 //! proves that they are gone.
 
+use std::collections::BTreeSet;
+
 use crate::Entropy;
-use crate::activation::Activation;
-use crate::event::{Action, Event};
+use crate::activation::{Activation, ActivationState};
+use crate::approval::ApprovalKind;
+use crate::event::Action;
 use crate::ids::{ActivationId, EntryId, LicenseId, time_ordered};
 use crate::item::ReturnPolicy;
 use crate::license::LicenseLine;
 use crate::refusal::Refusal;
 use crate::step::Operation;
 use crate::work::activate::well_formed;
-use crate::work::{Decline, Plan, Selection, Settled, Work, missing};
+use crate::work::{Decline, Plan, ProofMaster, Selection, Settled, Work, missing};
 
 impl Work {
     /// Returns the selected licenses from the container, or with none selected all of the ticket that are
-    /// active in it and may be returned.
+    /// active in it and may be returned. The vendor's part runs before and after, whatever becomes of the user's.
     ///
     /// With nothing left to return, but steps still unproven, the answer is the update that carries those.
     ///
     /// # Errors
-    /// The rule that forbids it; only what was settled before is to be committed then.
+    /// The rule that forbids it; what was settled and the vendor's part are to be committed then.
     pub fn give_back(
         &mut self,
         settled: &Settled,
         selection: &Selection,
+        proofs: &ProofMaster,
         entropy: &mut dyn Entropy,
     ) -> Result<Plan, Decline> {
-        self.all_or_nothing(|work| work.try_give_back(settled, selection, entropy))
+        self.vendor_first(settled)?;
+        let outcome = self.all_or_nothing(|work| work.try_give_back(settled, selection, entropy));
+        self.vendor_rest(settled, proofs, entropy)?;
+        outcome.and_then(|()| self.plan())
     }
 
     fn try_give_back(
@@ -34,37 +41,54 @@ impl Work {
         settled: &Settled,
         selection: &Selection,
         entropy: &mut dyn Entropy,
-    ) -> Result<Plan, Decline> {
+    ) -> Result<(), Decline> {
         well_formed(selection)?;
         let wanted = self.resolve_return(settled, selection)?;
         if wanted.is_empty() {
-            let pending = self.activations.values().any(|a| a.state.pending_step().is_some());
-            return if pending {
-                self.catch_up(settled)
+            return if self.is_waiting() {
+                Ok(())
             } else {
                 Err(Refusal::NothingToReturn(settled.serial()).into())
             };
         }
+        self.modules_keep_their_base(settled, &wanted)?;
         let mut going: Vec<ActivationId> = Vec::new();
-        for (license, quantity) in wanted {
-            going.extend(self.choose(settled, license, quantity, entropy)?);
+        for (license, quantity) in &wanted {
+            self.use_grant(ApprovalKind::Return, *license, settled.serial())?;
+            going.extend(self.choose(settled, *license, *quantity, entropy)?);
         }
-        let step = self.append_step(self.removals(&going)?)?;
-        for id in going {
-            let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;
-            activation.state = activation.state.returning(step.id)?;
-            let activation = activation.clone();
-            self.changed_activations.insert(id);
-            self.line_mut(activation.license)?.begin_return(activation.quantity)?;
-            self.changes.events.push(
-                Event::new(Action::ReturnIssued, &self.actor, self.now)
-                    .ticket(activation.ticket)
-                    .license(activation.license)
-                    .container(activation.container, activation.firm_code)
-                    .quantity(activation.quantity),
-            );
+        let step = self.append_step(self.removals(&going)?)?.id;
+        self.begin_returns(&going, step, Action::ReturnIssued)
+    }
+
+    /// A base license does not leave a container in which a module that needs it stays behind.
+    fn modules_keep_their_base(&self, settled: &Settled, wanted: &[(LicenseId, u32)]) -> Result<(), Refusal> {
+        let going = |license: LicenseId| wanted.iter().find(|(id, _)| *id == license).map_or(0, |(_, q)| *q);
+        let staying: Vec<(LicenseId, &LicenseLine)> = self
+            .here(settled)
+            .filter(|a| a.is_staying() && a.update.is_none())
+            .map(|a| a.license)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .filter(|license| self.held(settled, *license) > going(*license))
+            .filter_map(|license| Some((license, self.lines.get(&license)?)))
+            .collect();
+        for (license, line) in &staying {
+            let Some(base) = &line.item.requires else { continue };
+            let was_based =
+                wanted.iter().any(|(id, _)| self.lines.get(id).is_some_and(|line| line.item.id == *base));
+            if was_based && !staying.iter().any(|(_, line)| line.item.id == *base) {
+                return Err(Refusal::ModuleNeedsBase { license: *license, base: base.clone() });
+            }
         }
-        self.catch_up(settled)
+        Ok(())
+    }
+
+    /// Licenses of a line that stay in the container as things are.
+    fn held(&self, settled: &Settled, license: LicenseId) -> u32 {
+        let mine =
+            self.here(settled).filter(|a| a.license == license && a.is_staying() && a.update.is_none());
+        mine.map(|a| a.quantity).sum()
     }
 
     /// Active shares of a line in the container of `settled`, newest first.
@@ -73,7 +97,8 @@ impl Work {
             a.license == license
                 && a.container == settled.serial()
                 && a.firm_code == settled.firm_code()
-                && matches!(a.state, crate::activation::ActivationState::Active { .. })
+                && matches!(a.state, ActivationState::Active { .. })
+                && !a.withdraw
         };
         let mut here: Vec<&Activation> = self.activations.values().filter(is_here).collect();
         here.sort_by_key(|a| std::cmp::Reverse((a.created_at, a.id)));
@@ -90,9 +115,9 @@ impl Work {
         if selection.is_empty() {
             let on_ticket = self.lines.values().filter(|line| line.ticket == ticket.id);
             let lines: Vec<&LicenseLine> = on_ticket.filter(|line| active(line.id) > 0).collect();
-            let returnable = |line: &&&LicenseLine| may_return(line).is_ok();
+            let returnable = |line: &&&LicenseLine| self.may_return(settled, line).is_ok();
             if let (Some(line), None) = (lines.first(), lines.iter().find(returnable)) {
-                may_return(line)?;
+                self.may_return(settled, line)?;
             }
             return Ok(lines.iter().filter(returnable).map(|line| (line.id, active(line.id))).collect());
         }
@@ -103,7 +128,7 @@ impl Work {
                 .get(license)
                 .filter(|line| line.ticket == ticket.id)
                 .ok_or(Refusal::LicenseNotOnTicket(*license))?;
-            may_return(line)?;
+            self.may_return(settled, line)?;
             let active = active(*license);
             let quantity = quantity.unwrap_or(active);
             if quantity > active || quantity == 0 {
@@ -152,7 +177,7 @@ impl Work {
     }
 
     /// The operations that take `going` out: an entry of which something stays keeps that much.
-    fn removals(&self, going: &[ActivationId]) -> Result<Vec<Operation>, Decline> {
+    pub(super) fn removals(&self, going: &[ActivationId]) -> Result<Vec<Operation>, Decline> {
         let mut entries: Vec<EntryId> = Vec::new();
         for id in going {
             let entry = self.activations.get(id).ok_or(missing("activation"))?.entry;
@@ -164,7 +189,7 @@ impl Work {
             let active = self.activations.values().filter(|a| {
                 a.entry == entry
                     && !going.contains(&a.id)
-                    && matches!(a.state, crate::activation::ActivationState::Active { .. })
+                    && matches!(a.state, ActivationState::Active { .. })
             });
             active.map(|a| a.quantity).sum()
         };
@@ -174,12 +199,15 @@ impl Work {
         };
         Ok(entries.into_iter().map(operation).collect())
     }
-}
 
-fn may_return(line: &LicenseLine) -> Result<(), Refusal> {
-    match line.item.policy.returns {
-        ReturnPolicy::Allowed => Ok(()),
-        ReturnPolicy::Denied => Err(Refusal::ReturnDenied(line.id)),
-        ReturnPolicy::Approval => Err(Refusal::ReturnNeedsApproval(line.id)),
+    fn may_return(&self, settled: &Settled, line: &LicenseLine) -> Result<(), Refusal> {
+        if line.is_update() {
+            return Err(Refusal::UpdateNotMovable(line.id));
+        }
+        match line.item.policy.returns {
+            ReturnPolicy::Allowed => Ok(()),
+            ReturnPolicy::Denied => Err(Refusal::ReturnDenied(line.id)),
+            ReturnPolicy::Approval => self.granted(ApprovalKind::Return, line.id, settled.serial()),
+        }
     }
 }

@@ -14,7 +14,8 @@ use crate::conformance::{PROOFS, Subject, order, order_changes, request};
 use crate::server::{Server, firm};
 
 fn query(device: &DeviceState, ticket: Option<licensing_core::ids::TicketId>, sequence: u64) -> FactsQuery {
-    FactsQuery { ticket, serial: device.serial, firm_code: firm(), sequence }
+    let (named, elsewhere, old) = (vec![], false, None);
+    FactsQuery { ticket, serial: device.serial, firm_code: firm(), sequence, named, elsewhere, old }
 }
 
 /// Before the first contact there is nothing of the container; after an activation there is everything.
@@ -89,14 +90,22 @@ pub fn together_loads_what_is_elsewhere(store: Subject) {
         })
         .expect("an activation");
         let here = block_on(store.facts(query(&a, Some(ticket), 9))).expect("facts");
-        assert_eq!(here.live_elsewhere, []);
+        assert_eq!(here.elsewhere, []);
         let there = block_on(store.facts(query(&b, Some(ticket), 9))).expect("facts");
         let expected = if together { vec![(license, a.serial)] } else { vec![] };
-        assert_eq!(there.live_elsewhere, expected);
+        let holders = |facts: &licensing_core::work::Facts| -> Vec<_> {
+            facts.elsewhere.iter().map(|a| (a.license, a.container)).collect()
+        };
+        assert_eq!(holders(&there), expected);
+        assert_eq!(there.others, [], "their containers are nobody's business here");
+        let asked = FactsQuery { elsewhere: true, ..query(&b, Some(ticket), 9) };
+        let asked = block_on(store.facts(asked)).expect("facts");
+        assert_eq!(holders(&asked), [(license, a.serial)]);
+        assert_eq!(asked.others.iter().map(|c| c.serial).collect::<Vec<_>>(), [a.serial]);
     }
 }
 
-/// A line that may not be split is enough to load where it is, each place once.
+/// A line that may not be split is enough to load where it is.
 pub fn an_indivisible_line_loads_what_is_elsewhere(store: Subject) {
     let mut server = Server::new(5);
     let (mut changes, ticket, license) = order_changes(1, 5, false);
@@ -109,9 +118,11 @@ pub fn an_indivisible_line_loads_what_is_elsewhere(store: Subject) {
         let changes = vec![Change::PutActivation(activation(number, (ticket, license), a.serial))];
         block_on(store.commit(ChangeSet { changes, ..ChangeSet::default() })).expect("an activation");
     }
-    let elsewhere =
-        |device| block_on(store.facts(query(device, Some(ticket), 1))).expect("facts").live_elsewhere;
-    assert_eq!(elsewhere(&b), [(license, a.serial)]);
+    let elsewhere = |device| {
+        let facts = block_on(store.facts(query(device, Some(ticket), 1))).expect("facts");
+        facts.elsewhere.iter().map(|a| a.container).collect::<Vec<_>>()
+    };
+    assert_eq!(elsewhere(&b), [a.serial; 3]);
     assert_eq!(elsewhere(&a), []);
 }
 
@@ -135,7 +146,8 @@ pub fn a_settled_transfer_is_stored(store: Subject) {
         assert_eq!((kept.bytes, kept.serial, kept.link), (receipt, device.serial, verified.body().link));
         let facts = block_on(store.facts(query(device, None, verified.body().sequence))).expect("facts");
         assert_eq!(facts.seen_under_sequence, Some(verified.hash()));
-        assert_eq!((facts.lines.len(), facts.activations.len()), (0, 0), "nothing is pending");
+        let pending = facts.activations.iter().filter(|a| a.state.pending_step().is_some());
+        assert_eq!(pending.count(), 0, "nothing is pending");
         let firm = facts.firm.expect("a firm item");
         assert_eq!((firm.pending, firm.confirmed), (vec![], verified.body().link));
     };
@@ -152,7 +164,7 @@ pub fn a_settled_transfer_is_stored(store: Subject) {
 
     let context = server.context(&mut device);
     let plan = request(&store, &context, Some(ticket), |work, settled| {
-        work.give_back(settled, &[(license, Some(2))], &mut crate::TestEntropy::new(2)).map(Some)
+        work.give_back(settled, &[(license, Some(2))], &PROOFS, &mut crate::TestEntropy::new(2)).map(Some)
     });
     assert_eq!(ledger(), (1, 0, 0, 2));
     prove(&mut server, &mut device, plan.expect("a return"));

@@ -1,18 +1,20 @@
 //! Every kind of record: it comes back as it was stored, its key is its own, and its version is kept.
 
 use futures_executor::block_on;
-use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::activation::{Activation, ActivationState, PendingUpdate};
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::container::{ContainerRecord, ContainerStatus, FirmRecord, LastContext, PendingStep};
 use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
+use licensing_core::format::context::TraitDigest;
 use licensing_core::ids::{
     ActivationId, ContainerKind, ContainerSerial, EntryId, LicenseId, OrderId, TicketId,
 };
 use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::token::{ApiToken, Role};
+use licensing_core::update_item::UpdateEffect;
 use licensing_store::{CommitError, EventQuery};
 
 use super::contract::{item, of, record};
@@ -41,12 +43,16 @@ fn firm_record(serial: ContainerSerial, version: u64) -> FirmRecord {
         firm_code: firm(),
         confirmed: ChainLink { counter: 6, digest: [5; 32] },
         pending: vec![],
+        voided: vec![],
+        resync: true,
         last_context: Some(LastContext {
             sequence: 8,
             certified_time: NOW.plus_secs(1),
             box_time: NOW.plus_secs(2),
             hash: [6; 32],
             seen_at: NOW.plus_secs(3),
+            free_products: 77,
+            traits: vec![TraitDigest { kind: [1; 4], weight: 9, digest: [2; 16] }],
         }),
         version,
     }
@@ -67,8 +73,15 @@ pub(super) fn activation(number: u8, of: (TicketId, LicenseId), container: Conta
             expires: Some(NOW.plus_days(1)),
             maintenance_until: Some(NOW.plus_days(2)),
             usage_started: Some(NOW),
+            added_uses: 3,
+            feature_map: Some(u32::MAX),
         },
         state: ActivationState::Activating { step: StepId([number; 32]) },
+        withdraw: number % 2 == 0,
+        update: (number % 3 == 0).then(|| PendingUpdate {
+            effect: UpdateEffect { units: 1, expires: Some(NOW), ..UpdateEffect::default() },
+            split_from: Some(EntryId([8; 16])),
+        }),
         created_at: NOW.plus_secs(u64::from(number)),
         version: 0,
     }
@@ -94,6 +107,9 @@ pub fn activations_come_back_in_every_state(store: Subject) {
         ActivationState::Active { activated_at: NOW, proof },
         ActivationState::Returning { activated_at: NOW, step: StepId([2; 32]) },
         ActivationState::Returned { returned_at: NOW, proof },
+        ActivationState::Consumed { activated_at: NOW, proof },
+        ActivationState::Cancelled { cancelled_at: NOW, proof },
+        ActivationState::Superseded { superseded_at: NOW },
     ];
     for number in (1..=9u8).rev() {
         commit(&store, Change::PutActivation(activation(number, owner, here))).expect("an activation");

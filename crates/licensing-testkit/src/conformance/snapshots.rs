@@ -130,12 +130,20 @@ pub fn facts_are_one_snapshot(store: Subject) {
     let here = serial(ContainerKind::Act, 1);
     let known = ChangeSet { changes: vec![Change::PutContainer(container(here, 0))], ..ChangeSet::default() };
     block_on(store.commit(known)).expect("a container");
-    let query = FactsQuery { ticket: Some(owner.0), serial: here, firm_code: firm(), sequence: 1 };
+    let query = FactsQuery {
+        ticket: Some(owner.0),
+        serial: here,
+        firm_code: firm(),
+        sequence: 1,
+        named: vec![],
+        elsewhere: false,
+        old: None,
+    };
     let done = AtomicBool::new(false);
     let read = || {
         loop {
             let last_round = done.load(Ordering::SeqCst);
-            let facts = block_on(store.facts(query)).expect("facts");
+            let facts = block_on(store.facts(query.clone())).expect("facts");
             let ledger = facts.lines.first().expect("the line").ledger.activating;
             let activations: u32 = facts.activations.iter().map(|activation| activation.quantity).sum();
             assert_eq!(ledger, activations, "the ledger and its activations are of one moment");

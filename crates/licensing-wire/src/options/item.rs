@@ -4,12 +4,15 @@ use licensing_core::ids::{FirmCode, InvalidId, ItemId, Name, ProductCode, Text};
 use licensing_core::item::{ContainerKinds, ItemDefinition, ItemPolicy};
 use licensing_core::terms::{AccessMode, InvalidTerms, LicenseTerms, Module};
 
+use licensing_core::update_item::{FeatureChange, UpdateScope, UpdateTerms};
+
 use crate::json::{ItemRequest, ModuleMessage};
 use crate::options::{
-    parse_access, parse_begin, parse_days, parse_end, parse_features, parse_kinds, parse_reactivation,
-    parse_restore, parse_return, parse_seconds, parse_split, parse_tolerance, print_access, print_begin,
-    print_days, print_end, print_features, print_kinds, print_reactivation, print_restore, print_return,
-    print_seconds, print_split, print_tolerance,
+    parse_access, parse_begin, parse_days, parse_end, parse_extension, parse_features, parse_kinds,
+    parse_reactivation, parse_restore, parse_return, parse_seconds, parse_split, parse_tolerance,
+    parse_update_scope, print_access, print_begin, print_days, print_end, print_extension, print_features,
+    print_kinds, print_reactivation, print_restore, print_return, print_seconds, print_split,
+    print_tolerance, print_update_scope,
 };
 
 const CODE_RULE: &str = "expected a whole number from 1 to 4294967295";
@@ -47,6 +50,8 @@ pub fn item_definition(request: &ItemRequest) -> Result<ItemDefinition, InvalidT
         product_code: product_code(request.product_code)?,
         terms: terms(request)?,
         policy: policy(request)?,
+        update: update(request)?,
+        requires: option(request.requires.as_ref(), |t| ItemId::new(t.as_str()).map_err(id))?,
     };
     definition.validate()?;
     Ok(definition)
@@ -91,10 +96,43 @@ fn policy(request: &ItemRequest) -> Result<ItemPolicy, InvalidTerms> {
     })
 }
 
+/// What an update item changes. Options of an update without the item it updates are a mistake worth telling.
+fn update(request: &ItemRequest) -> Result<Option<UpdateTerms>, InvalidTerms> {
+    let Some(base) = &request.updates else {
+        let texts =
+            [&request.update_scope, &request.extend, &request.renew_maintenance, &request.set_feature_map];
+        let orphan = texts.iter().any(|text| text.is_some())
+            || request.add_features.is_some()
+            || request.add_units.is_some()
+            || request.add_quantity.is_some();
+        let rule = "options of an update need the item it updates";
+        return if orphan { Err(InvalidTerms { option: "updates", rule }) } else { Ok(None) };
+    };
+    let change = match (&request.set_feature_map, &request.add_features) {
+        (Some(_), Some(_)) => {
+            let rule = "set the feature map or add features, not both";
+            return Err(InvalidTerms { option: "set feature map", rule });
+        }
+        (set, None) => features(set.as_ref())?.map(FeatureChange::Set),
+        (None, add) => features(add.as_ref())?.map(FeatureChange::Add),
+    };
+    Ok(Some(UpdateTerms {
+        base: ItemId::new(base.as_str()).map_err(id)?,
+        scope: option(request.update_scope.as_ref(), |t| parse_update_scope(t))?.unwrap_or_default(),
+        add_units: request.add_units,
+        add_quantity: request.add_quantity,
+        expiration: option(request.extend.as_ref(), |t| parse_extension("extend", t))?,
+        maintenance: option(request.renew_maintenance.as_ref(), |t| parse_extension("renew maintenance", t))?,
+        features: change,
+    }))
+}
+
 /// The request that describes an item; options at their default are left out.
 #[must_use]
 pub fn item_request(item: &ItemDefinition) -> ItemRequest {
     let (terms, policy, default) = (&item.terms, &item.policy, ItemPolicy::default());
+    let update = item.update.as_ref();
+    let changes = update.and_then(|update| update.features);
     ItemRequest {
         id: item.id.as_str().to_owned(),
         name: item.name.as_str().to_owned(),
@@ -119,6 +157,23 @@ pub fn item_request(item: &ItemDefinition) -> ItemRequest {
         borrow: terms.borrow_days.map(print_days),
         linger: terms.linger_secs.map(print_seconds),
         modules: terms.modules.iter().map(module_message).collect(),
+        requires: item.requires.as_ref().map(ToString::to_string),
+        updates: update.map(|update| update.base.to_string()),
+        update_scope: update
+            .filter(|update| update.scope != UpdateScope::default())
+            .map(|update| print_update_scope(update.scope).to_owned()),
+        add_units: update.and_then(|update| update.add_units),
+        add_quantity: update.and_then(|update| update.add_quantity),
+        extend: update.and_then(|update| update.expiration).map(print_extension),
+        renew_maintenance: update.and_then(|update| update.maintenance).map(print_extension),
+        set_feature_map: match changes {
+            Some(FeatureChange::Set(bits)) => Some(print_features(bits)),
+            Some(FeatureChange::Add(_)) | None => None,
+        },
+        add_features: match changes {
+            Some(FeatureChange::Add(bits)) => Some(print_features(bits)),
+            Some(FeatureChange::Set(_)) | None => None,
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use licensing_core::token::Permission;
 use licensing_wire::binary::from_hex;
 
 use crate::http::handlers::Call;
-use crate::service::{Answer, Failure, HistoryFilter};
+use crate::service::{Answer, Failure, HistoryFilter, LicenseFilter};
 
 pub(in crate::http) async fn items(call: Call) -> Result<Answer, Failure> {
     call.app.service().items(call.query("after")?, call.limit()?).await
@@ -46,4 +46,30 @@ pub(in crate::http) async fn history(call: Call) -> Result<Answer, Failure> {
 
 pub(in crate::http) async fn tokens(call: Call) -> Result<Answer, Failure> {
     call.app.service().tokens().await
+}
+
+pub(in crate::http) async fn licenses(call: Call) -> Result<Answer, Failure> {
+    let filter = LicenseFilter {
+        never_activated: call.flag("never_activated")?,
+        item: call.query("item")?,
+        order: call.query("order")?,
+        customer: call.query("customer")?,
+        from: call.moment("from")?,
+        until: call.moment("until")?,
+        after: call.query("after")?,
+        limit: call.limit()?,
+    };
+    call.app.service().licenses(filter).await
+}
+
+pub(in crate::http) async fn license(call: Call) -> Result<Answer, Failure> {
+    call.app.service().license(call.param()?).await
+}
+
+pub(in crate::http) async fn approvals(call: Call) -> Result<Answer, Failure> {
+    call.app.service().approvals(call.flag("pending")?, call.query("after")?, call.limit()?).await
+}
+
+pub(in crate::http) async fn reconciliation(call: Call) -> Result<Answer, Failure> {
+    call.app.service().reconciliation().await
 }

@@ -1,0 +1,84 @@
+//! Approvals: what users asked for and the vendor decides.
+
+use licensing_core::approval::{Approval, ApprovalState, Verdict};
+use licensing_core::event::Actor;
+use licensing_core::ids::{ApprovalId, Text};
+use licensing_core::refusal::Refusal;
+use licensing_core::time::Timestamp;
+use licensing_store::ApprovalQuery;
+use licensing_wire::json::{ApprovalList, ApprovalMessage, DecisionRequest};
+use licensing_wire::{options, time};
+
+use crate::service::attempt::Decided;
+use crate::service::{Answer, Failure, Idempotency, Service};
+
+/// Days a grant can be used when the vendor does not say.
+const GRANT_DAYS: u32 = 30;
+
+/// The reason of a decision.
+pub(super) fn reason(request: &DecisionRequest) -> Result<Text, Failure> {
+    Ok(Text::new(request.reason.as_deref().unwrap_or_default())?)
+}
+
+impl Service {
+    /// A page of approvals, oldest first.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn approvals(
+        &self,
+        pending: bool,
+        after: Option<ApprovalId>,
+        limit: u32,
+    ) -> Result<Answer, Failure> {
+        let mut approvals = self.store.approvals(ApprovalQuery { pending, after, limit: limit + 1 }).await?;
+        let more = approvals.len() > limit as usize;
+        approvals.truncate(limit as usize);
+        let next = approvals.last().filter(|_| more).map(|approval| approval.id.to_string());
+        let now = self.now();
+        let approvals = approvals.iter().map(|approval| message(approval, now)).collect();
+        Answer::json(200, &ApprovalList { approvals, next })
+    }
+
+    /// Grants or denies an approval.
+    ///
+    /// # Errors
+    /// There is none of this id, or it was decided the same way before.
+    pub async fn decide_approval(
+        &self,
+        actor: &Actor,
+        idempotency: Option<Idempotency>,
+        id: ApprovalId,
+        grant: bool,
+        request: &DecisionRequest,
+    ) -> Result<Answer, Failure> {
+        let reason = reason(request)?;
+        let days = request.valid.as_deref().map(|text| options::parse_days("valid", text)).transpose()?;
+        let verdict = if grant { Verdict::Grant { days: days.unwrap_or(GRANT_DAYS) } } else { Verdict::Deny };
+        let decide = || async {
+            let approval = self.store.approval(id).await?.ok_or(Refusal::ApprovalUnknown(id))?;
+            let now = self.now();
+            let (approval, changes) = approval.decide(verdict, reason.clone(), actor, now)?;
+            Ok(Decided { changes, answer: Answer::json(200, &message(&approval, now)) })
+        };
+        self.attempt(idempotency, &id.0, decide).await
+    }
+}
+
+fn message(approval: &Approval, now: Timestamp) -> ApprovalMessage {
+    let valid_until = match approval.state {
+        ApprovalState::Granted { until, .. } => Some(time::print(until)),
+        ApprovalState::Pending | ApprovalState::Denied { .. } | ApprovalState::Used { .. } => None,
+    };
+    ApprovalMessage {
+        id: approval.id.to_string(),
+        kind: approval.kind.name().to_owned(),
+        license: approval.license.to_string(),
+        container: approval.container.to_string(),
+        firm_code: approval.firm_code.get(),
+        state: approval.state_name(now).to_owned(),
+        reason: approval.reason.as_str().to_owned(),
+        requested_at: time::print(approval.requested_at),
+        valid_until,
+    }
+}

@@ -1,0 +1,76 @@
+//! Cancelling an unfinished transfer: a competing step for the same place in the chain. Which of the two was applied,
+//! the next context tells.
+
+use crate::activation::{Activation, ActivationState};
+use crate::changeset::Change;
+use crate::container::PendingStep;
+use crate::crypto::digest::Digest;
+use crate::event::Action;
+use crate::refusal::Refusal;
+use crate::work::{Decline, Plan, Settled, Work, missing};
+
+impl Work {
+    /// Cancels what is unfinished of the ticket in the container: from its first unproven step on, everything is
+    /// replaced by a step that changes nothing. Nothing is free before a context proves that step.
+    ///
+    /// # Errors
+    /// Nothing of the ticket is unfinished, or only what the vendor wants.
+    pub fn cancel(&mut self, settled: &Settled) -> Result<Plan, Decline> {
+        let ticket = self.ticket.as_ref().ok_or(missing("ticket"))?.id;
+        let mine = |step: &PendingStep| {
+            let affected = self.activations.values().filter(|a| a.state.pending_step() == Some(step.id));
+            let by_user = |a: &Activation| a.ticket == ticket && !a.withdraw;
+            affected.clone().any(by_user)
+        };
+        let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
+        let from = firm.pending.iter().position(mine).ok_or(Refusal::NothingToCancel(settled.serial()))?;
+        let firm = self.firm.as_mut().ok_or(missing("firm record"))?;
+        let replaced: Vec<PendingStep> = firm.pending.drain(from..).collect();
+        firm.voided.extend(replaced.iter().cloned());
+        for step in &replaced {
+            self.changes.push(Change::VoidStep { id: step.id });
+        }
+        self.append_step(Vec::new())?;
+        let event = self.event(Action::TransferCancelled).ticket(ticket);
+        self.changes.events.push(event.container(settled.serial(), settled.firm_code()));
+        self.plan()
+    }
+
+    /// A step was never applied and never can be: what waited for it is as it was before.
+    pub(super) fn drop_step(&mut self, step: &PendingStep, proof: Digest) -> Result<(), Decline> {
+        let now = self.now;
+        self.changes.push(Change::DropStep { id: step.id, proof, at: now });
+        for id in self.affected_by(step) {
+            let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;
+            let was = activation.state;
+            activation.state = was.void(proof, now)?;
+            let activation = activation.clone();
+            self.changed_activations.insert(id);
+            let action = match was {
+                ActivationState::Activating { .. } => {
+                    let (share, goes) = (self.share_back(&activation)?, activation.destination());
+                    self.update_void(&activation);
+                    self.line_mut(activation.license)?.activation_void(share, goes)?;
+                    Action::ActivationVoid
+                }
+                _ => {
+                    self.line_mut(activation.license)?.return_void(activation.quantity)?;
+                    Action::ReturnVoid
+                }
+            };
+            let event = self.event_of(action, &activation);
+            self.changes.events.push(event.proof(proof));
+        }
+        Ok(())
+    }
+
+    /// What an activation that never took place gives back: an update is as fresh as it was.
+    fn share_back(&self, activation: &Activation) -> Result<crate::license::Share, Decline> {
+        let line = self.lines.get(&activation.license).ok_or(missing("license line"))?;
+        Ok(if activation.update.is_some() {
+            line.item.terms.fresh_remainder(activation.quantity, self.now).share(activation.quantity)
+        } else {
+            activation.share()
+        })
+    }
+}

@@ -1,0 +1,80 @@
+//! The first half of the vendor's part: what the vendor wants back leaves the container, and so does what should
+//! never have been in it.
+
+use crate::activation::ActivationState;
+use crate::event::Action;
+use crate::ids::{ActivationId, EntryId};
+use crate::step::{Operation, StepId};
+use crate::work::{Decline, Settled, Work, missing};
+
+impl Work {
+    pub(super) fn vendor_first(&mut self, settled: &Settled) -> Result<(), Decline> {
+        let going: Vec<ActivationId> = self
+            .here(settled)
+            .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
+            .filter(|a| self.lines.get(&a.license).is_some_and(|line| line.replaced_by.is_none()))
+            .map(|a| a.id)
+            .collect();
+        if !going.is_empty() {
+            let step = self.append_step(self.removals(&going)?)?.id;
+            self.begin_returns(&going, step, Action::WithdrawalIssued)?;
+        }
+        self.sweep(settled)
+    }
+
+    /// Notes that a step takes these activations out.
+    pub(super) fn begin_returns(
+        &mut self,
+        going: &[ActivationId],
+        step: StepId,
+        action: Action,
+    ) -> Result<(), Decline> {
+        for id in going {
+            let activation = self.activations.get_mut(id).ok_or(missing("activation"))?;
+            activation.state = activation.state.returning(step)?;
+            let activation = activation.clone();
+            self.changed_activations.insert(*id);
+            self.line_mut(activation.license)?.begin_return(activation.quantity)?;
+            let event = self.event_of(action, &activation);
+            self.changes.events.push(event);
+        }
+        Ok(())
+    }
+
+    /// Takes out product items that the books do not know of in this container: an honest one has them only after the
+    /// vendor cleared or reconciled it. A license nobody knows stays where it is; its owner paid for it.
+    fn sweep(&mut self, settled: &Settled) -> Result<(), Decline> {
+        let unproven =
+            self.firm.as_ref().is_some_and(|firm| !firm.pending.is_empty() || !firm.voided.is_empty());
+        if unproven {
+            return Ok(());
+        }
+        let mut operations = Vec::new();
+        let mut events = Vec::new();
+        for product in settled.stated() {
+            let booked = self.booked(settled, product.entry);
+            if booked >= product.quantity || !self.lines.contains_key(&product.license) {
+                continue;
+            }
+            operations.push(match booked {
+                0 => Operation::Remove { entry: product.entry },
+                quantity => Operation::SetQuantity { entry: product.entry, quantity },
+            });
+            let event = self.event(Action::SweepIssued).license(product.license);
+            events.push(
+                event.container(settled.serial(), settled.firm_code()).quantity(product.quantity - booked),
+            );
+        }
+        if !operations.is_empty() {
+            self.append_step(operations)?;
+            self.changes.events.extend(events);
+        }
+        Ok(())
+    }
+
+    /// Licenses that the books have in a product item.
+    pub(super) fn booked(&self, settled: &Settled, entry: EntryId) -> u32 {
+        let live = self.here(settled).filter(|a| a.entry == entry && a.update.is_none() && a.state.is_live());
+        live.map(|a| a.quantity).sum()
+    }
+}
