@@ -1,12 +1,13 @@
 //! `cargo xtask test`: everything CI runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
 
-use crate::shell::{cargo, root, run};
+use crate::shell::{capture, cargo, root, run};
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
@@ -31,8 +32,14 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "warnings",
     ]))?;
     step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    for alone in ["licensing-core", "licensing-wire", "licensing-store", "container-sim", "licensing-client"]
-    {
+    for alone in [
+        "licensing-core",
+        "licensing-wire",
+        "licensing-store",
+        "licensing-store-postgres",
+        "container-sim",
+        "licensing-client",
+    ] {
         run(cargo().args(["check", "--quiet", "--locked", "--package", alone]))?;
     }
     step(started, "documentation");
@@ -43,13 +50,26 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     let left_out = check_crates()?;
     step(started, "the demo, on the programs as they ship");
     crate::demo::run(false)?;
+    step(started, "programs for the stories");
+    run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", "cmtool/test-host"]))?;
     step(started, "tests");
+    let postgres = postgres()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
+    tests.env(VARIABLE, postgres.socket());
     if long {
         tests.env("PROPTEST_CASES", "20000");
     }
-    let passed = count_passed(&mut tests)?;
+    let mut passed = count_passed(&mut tests)?;
+    step(started, "the stories again, on PostgreSQL");
+    let mut stories = cargo();
+    // The whole workspace and names of tests: a selection of packages would have other features and be built anew.
+    stories.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
+    for name in stories_of(&["cmtool", "central-server"])? {
+        stories.args(["--test", &name]);
+    }
+    stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres");
+    passed += count_passed(&mut stories)?;
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
     if let Some(left_out) = left_out {
@@ -99,6 +119,41 @@ fn check_crates() -> Result<Option<String>> {
     let words = ["--offline", "check", "bans", "licenses", "sources"];
     run(Command::new(program).current_dir(root()).args(words))?;
     Ok(None)
+}
+
+/// The integration tests of these programs, which run on the database that they are told.
+fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for program in programs {
+        for entry in std::fs::read_dir(root().join("bins").join(program).join("tests"))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// A PostgreSQL server for all tests of this run, stopped with the value. Installed where that can be done.
+fn postgres() -> Result<Cluster> {
+    if programs().is_none() {
+        let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+        let debian = root && Path::new("/usr/bin/apt-get").exists();
+        anyhow::ensure!(debian, "{MISSING}");
+        let apt = |arguments: &[&str]| {
+            run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+        };
+        apt(&["update", "--quiet"])?;
+        // The package starts a server of its own unless it is told not to; the tests' one has nothing to do with it.
+        std::fs::create_dir_all("/etc/postgresql-common")?;
+        let settings = Path::new("/etc/postgresql-common/createcluster.conf");
+        if !settings.exists() {
+            std::fs::write(settings, "create_main_cluster = false\n")?;
+        }
+        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "postgresql"]).context(MISSING)?;
+    }
+    Ok(Cluster::start(&[])?)
 }
 
 /// `cargo-deny` of the right version, installed into the target folder when it is not there.

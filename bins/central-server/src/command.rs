@@ -9,11 +9,12 @@ pub use serve::service;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::FirmCode;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::database::{DatabaseUrl, Place};
 
 /// Creates licenses from orders and issues them to containers.
 #[derive(Debug, Parser)]
@@ -23,13 +24,35 @@ pub struct Arguments {
     verb: Command,
 }
 
+/// Where everything of a server is.
+#[derive(Debug, Args)]
+struct Home {
+    /// Folder with keys and settings, and the database unless that is elsewhere; serve makes it, with the evaluation
+    /// firm code 6000010, when there is none
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    data: PathBuf,
+    /// Database on a PostgreSQL server, postgres://user@host/name; the setting database.url when absent. Others on
+    /// this computer can see a command line: give a password by the variable or the setting
+    #[arg(long, value_name = "URL", env = "CENTRAL_DATABASE", hide_env_values = true)]
+    database: Option<DatabaseUrl>,
+}
+
+impl Home {
+    fn data(&self) -> DataDir {
+        DataDir::new(&self.data)
+    }
+
+    fn place(&self, config: &Config) -> anyhow::Result<Place> {
+        Place::of(&self.data(), self.database.as_ref(), config)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make keys, settings, a database, and the first API token
     Init {
-        /// Folder for all of it
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        #[command(flatten)]
+        home: Home,
         /// Firm code of the vendor
         #[arg(long)]
         firm_code: FirmCode,
@@ -39,9 +62,8 @@ enum Command {
     },
     /// Serve until told to stop
     Serve {
-        /// Folder made by init; made here, with the evaluation firm code 6000010, when there is none
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        #[command(flatten)]
+        home: Home,
         /// Address and port, 127.0.0.1:0 for any free port; the setting `listen` when absent
         #[arg(long)]
         listen: Option<SocketAddr>,
@@ -51,27 +73,24 @@ enum Command {
     },
     /// Bring the database up to date after an update of the program
     Migrate {
-        /// Folder made by init
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        #[command(flatten)]
+        home: Home,
     },
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Copy the database into a file while the server runs; keys are not part of it
     Backup {
-        /// Folder made by init
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        #[command(flatten)]
+        home: Home,
         /// Where to
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Look for everything that could be wrong: keys, permissions, certificates, database, books
     Doctor {
-        /// Folder made by init
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
+        #[command(flatten)]
+        home: Home,
     },
     /// Keys
     #[command(subcommand)]
@@ -103,23 +122,28 @@ enum KeysCommand {
 /// What went wrong, for the operator.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.verb {
-        Command::Init { data, firm_code, firm_name } => {
-            let data = DataDir::new(data);
-            init::run(&data, firm_code, &firm_name)?;
+        Command::Init { home, firm_code, firm_name } => {
+            let (data, place) = (home.data(), home.place(&settings(&home.data(), None)?)?);
+            init::run(&data, place.clone(), firm_code, &firm_name)?;
             println!("initialised {} for firm code {firm_code}", data.path().display());
+            if !place.is_file() {
+                println!(
+                    "{place}; give --database, CENTRAL_DATABASE or database.url to the other commands too"
+                );
+            }
             println!("API token with the admin role: {}", data.admin_token().display());
             println!("keep {} apart from the server: it is needed only for a new firm key", root_key(&data));
             Ok(())
         }
-        Command::Serve { data, listen, config } => serve::run(&DataDir::new(data), listen, config.as_deref()),
-        Command::Migrate { data } => care::migrate(&DataDir::new(data)),
+        Command::Serve { home, listen, config } => serve::run(&home, listen, config.as_deref()),
+        Command::Migrate { home } => care::migrate(&home),
         Command::Config(ConfigCommand::Check { file }) => {
             Config::load(&file)?;
             println!("{} is fine", file.display());
             Ok(())
         }
-        Command::Backup { data, out } => care::backup(&DataDir::new(data), &out),
-        Command::Doctor { data } => care::doctor(&DataDir::new(data)),
+        Command::Backup { home, out } => care::backup(&home, &out),
+        Command::Doctor { home } => care::doctor(&home),
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
     }
 }

@@ -10,6 +10,8 @@ use licensing_core::work::{SELECTION_RULES, SelectionRule};
 use licensing_wire::{binary, options};
 use serde::Deserialize;
 
+use crate::database::DatabaseUrl;
+
 /// The documented file with every default.
 pub const SAMPLE: &str = include_str!("config/central.toml");
 
@@ -19,6 +21,8 @@ pub const SAMPLE: &str = include_str!("config/central.toml");
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// The database.
+    pub database: Database,
     /// Bounds on requests.
     pub limits: Limits,
     /// Bounds per network address.
@@ -35,6 +39,14 @@ pub struct Config {
     pub issuing: Issuing,
     /// Logging.
     pub log: Log,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `postgres://...`; empty for the file in the data folder.
+    pub url: DatabaseUrl,
 }
 
 /// Bounds on requests.
@@ -127,6 +139,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7870)),
+            database: Database::default(),
             limits: Limits::default(),
             rate: Rate::default(),
             containers: Containers::default(),
@@ -201,7 +214,10 @@ impl Config {
     /// # Errors
     /// Not TOML, an unknown setting, or a value out of its range; the message names it.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let config: Self = toml::from_str(text)?;
+        let config: Self = toml::from_str(text).map_err(|error| located(text, &error))?;
+        if !config.database.url.is_empty() {
+            config.database.url.settings().context("database.url")?;
+        }
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
@@ -277,6 +293,13 @@ impl Config {
     }
 }
 
+/// What is wrong and where, without the line itself: it may hold a password.
+fn located(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let line =
+        error.span().map_or(1, |span| text.get(..span.start).unwrap_or(text).matches('\n').count() + 1);
+    anyhow::anyhow!("line {line}: {}", error.message())
+}
+
 fn key(hex: &str) -> anyhow::Result<PublicKey> {
     Ok(PublicKey::new(binary::from_hex(hex)?)?)
 }
@@ -295,7 +318,23 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 8, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 9, "as many settings as fields");
+    }
+
+    #[test]
+    fn a_password_in_a_wrong_line_is_not_repeated() {
+        for text in [
+            "listen = \"127.0.0.1:1\"\n[database]\nurl = \"postgres://u:s3cret@h/d",
+            "listen = \"127.0.0.1:1\"\n[database]\nurl = postgres://u:s3cret@h/d",
+            "listen = \"127.0.0.1:1\"\n[database]\nlru = \"postgres://u:s3cret@h/d\"",
+            "listen = \"127.0.0.1:1\"\n[database]\nurl = \"mysql://u:s3cret@h/d\"",
+        ] {
+            let error = format!("{:#}", Config::parse(text).unwrap_err());
+            assert!(!error.contains("s3cret"), "{error}");
+            assert!(error.contains("line 3") || error.contains("database.url"), "{error}");
+        }
+        let config = Config::parse("[database]\nurl = \"postgres://u:s3cret@h/d\"").unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode};
 use central_server::command::{self, Arguments};
 use central_server::config::Config;
 use central_server::data_dir::DataDir;
+use central_server::database::{Database, Place};
 use central_server::http::{Access, App, ROUTES, Verb, router};
 use clap::Parser;
 use http_body_util::BodyExt as _;
@@ -16,15 +17,19 @@ use licensing_core::ids::ContainerKind;
 use licensing_core::time::Timestamp;
 use licensing_core::token::{Permission, ROLES};
 use licensing_testkit::TestEntropy;
+use licensing_testkit::postgres;
 use licensing_testkit::server::{Server as Keys, firm};
 use licensing_wire::binary::{from_base64, to_base64};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 struct World {
-    folder: tempfile::TempDir,
     app: Arc<App>,
     token: String,
+    /// After the application, which uses both.
+    database: Database,
+    folder: tempfile::TempDir,
+    postgres: Option<postgres::Database>,
 }
 
 /// What was answered.
@@ -51,20 +56,25 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path().join("central"));
         let path = data.path().display().to_string();
-        command::run(Arguments::parse_from(["x", "init", "--data", &path, "--firm-code", "6000010"]))
-            .unwrap();
+        let postgres = postgres::database_of_this_run();
+        let url = postgres.as_ref().map(postgres::Database::url);
+        let mut init = vec!["x", "init", "--data", &path, "--firm-code", "6000010"];
+        init.extend(url.iter().flat_map(|url| ["--database", url]));
+        command::run(Arguments::parse_from(init)).unwrap();
         let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let app = App::new(command::service(&data, &config).unwrap(), config);
-        Self { folder, app, token }
+        let place = Place::of(&data, url.map(Into::into).as_ref(), &config).unwrap();
+        let database = Database::new(place).unwrap();
+        let app = App::new(command::service(&data, &config, &database).unwrap(), config);
+        Self { app, token, database, folder, postgres }
     }
 
     /// The same folder, served anew.
     fn restart(self) -> Self {
-        let Self { folder, app, token } = self;
+        let Self { app, token, database, folder, postgres } = self;
         drop(app);
         let data = DataDir::new(folder.path().join("central"));
-        let app = App::new(command::service(&data, &Config::default()).unwrap(), Config::default());
-        Self { folder, app, token }
+        let service = command::service(&data, &Config::default(), &database).unwrap();
+        Self { app: App::new(service, Config::default()), token, database, folder, postgres }
     }
 
     async fn send(&self, request: Request<Body>) -> Answered {

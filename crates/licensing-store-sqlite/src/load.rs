@@ -60,7 +60,11 @@ fn live_in(
     serial: ContainerSerial,
     firm_code: FirmCode,
 ) -> Result<Vec<Activation>, StoreError> {
-    let sql = format!("{} WHERE container = ? AND firm_code = ? AND {}", query::ACTIVATION, query::LIVE);
+    let sql = format!(
+        "{} WHERE container = ? AND firm_code = ? AND {} ORDER BY id",
+        query::ACTIVATION,
+        query::LIVE
+    );
     all(db, "activations", &sql, params![serial_number(serial), firm_code.get()], rows::activation)
 }
 
@@ -74,12 +78,15 @@ pub(crate) fn facts(db: &mut Connection, wanted: &FactsQuery) -> Result<Facts, S
         let sql = format!("{} WHERE id = ?", query::TICKET);
         facts.ticket = one(db, "tickets", &sql, params![ticket.0], rows::ticket)?;
         facts.lines = lines_of_ticket(db, ticket)?;
-        let sql = format!("{} WHERE ticket = ? AND state <> 'used'", query::APPROVAL);
+        let sql = format!("{} WHERE ticket = ? AND state <> 'used' ORDER BY id", query::APPROVAL);
         facts.approvals = all(db, "approvals", &sql, params![ticket.0], rows::approval)?;
         let together = facts.ticket.as_ref().is_some_and(|ticket| ticket.together);
         if wanted.elsewhere || together || facts.lines.iter().any(|line| !line.item.policy.split) {
-            let sql =
-                format!("{} WHERE ticket = ? AND container <> ? AND {}", query::ACTIVATION, query::LIVE);
+            let sql = format!(
+                "{} WHERE ticket = ? AND container <> ? AND {} ORDER BY container, firm_code, id",
+                query::ACTIVATION,
+                query::LIVE
+            );
             facts.elsewhere = all(db, "activations", &sql, params![ticket.0, serial], rows::activation)?;
         }
     }
@@ -121,7 +128,7 @@ fn other_lines(db: &Connection, wanted: &FactsQuery, facts: &mut Facts) -> Resul
             facts.lines.extend(license(db, *id)?);
         }
     }
-    let sql = format!("{} WHERE l.assigned = ?", query::LICENSE);
+    let sql = format!("{} WHERE l.assigned = ? ORDER BY l.id", query::LICENSE);
     let assigned = all(db, "licenses", &sql, params![serial_number(wanted.serial)], rows::license)?;
     facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
     let replacing: Vec<LicenseId> = facts.lines.iter().filter_map(|line| line.replaced_by).collect();
@@ -140,8 +147,12 @@ pub(crate) fn blacklist_version(db: &Connection) -> Result<u32, StoreError> {
 
 pub(crate) fn reconciling(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT reconciling FROM server_state WHERE id = 1";
-    Ok(one(db, "server_state", sql, [], |row| row.maybe_time("reconciling"))?.flatten())
+    let lost = StoreError::Inconsistent { table: "server_state", column: "reconciling" };
+    one(db, "server_state", sql, [], |row| row.maybe_time("reconciling"))?.ok_or(lost)
 }
+
+/// A definition that is lost or damaged matches, so that its row shows the damage.
+const ITEM: &str = " AND COALESCE(CASE WHEN json_valid(d.document) THEN d.document ->> '$.id' END, ?2) = ?2";
 
 /// License lines with their customers. Only the filters that are asked for stand in the text.
 pub(crate) fn find_licenses(db: &Connection, wanted: &LicenseQuery) -> Result<Vec<FoundLicense>, StoreError> {
@@ -151,7 +162,7 @@ pub(crate) fn find_licenses(db: &Connection, wanted: &LicenseQuery) -> Result<Ve
         sql.push_str(" AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)");
     }
     let filters: [(bool, &str); 5] = [
-        (wanted.item.is_some(), " AND d.document ->> '$.id' = ?2"),
+        (wanted.item.is_some(), ITEM),
         (wanted.order.is_some(), " AND l.order_id = ?3"),
         (wanted.customer.is_some(), " AND t.customer = ?4"),
         (wanted.from.is_some(), " AND l.created_at >= ?5"),

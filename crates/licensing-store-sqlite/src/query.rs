@@ -24,7 +24,7 @@ pub(crate) const FIRM: &str =
 
 pub(crate) const STEPS: &str =
     "SELECT id, before_counter, before_digest, after_digest, bytes, issued_at, voided FROM steps
-    WHERE serial = ? AND firm_code = ? AND settled_at IS NULL AND dropped_at IS NULL ORDER BY before_counter";
+    WHERE serial = ? AND firm_code = ? AND settled_at IS NULL AND dropped_at IS NULL ORDER BY before_counter, id";
 
 pub(crate) const TICKET: &str = "SELECT id, lookup, sealed, customer, together, created_at FROM tickets";
 

@@ -14,7 +14,9 @@
 //!   bounded number of times.
 //! * **Idempotency.** A change set whose request key is stored already gives [`CommitError::Duplicate`] and
 //!   stores nothing. The request record is stored in the same transaction as the changes.
-//! * **Events** get a sequence number that grows in commit order.
+//! * **Events** get a sequence number. Of two commits of which one began after the other was answered, the later has
+//!   the greater numbers; within a change set they grow in its order. Whoever has read up to a number never sees a
+//!   smaller one appear, and sees everything that was answered before the read began.
 //! * **Absent is `None`**, damaged is [`StoreError::Inconsistent`]: damage is never taken for absence.
 //! * **[`Store::facts`] is one snapshot**: everything in it was true at one moment.
 //! * **Unknown outcome.** When a driver cannot tell whether a commit took place it answers

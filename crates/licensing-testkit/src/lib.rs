@@ -3,7 +3,10 @@
 
 pub mod clock;
 pub mod conformance;
+pub mod damage;
 pub mod golden;
+#[cfg(unix)]
+pub mod postgres;
 pub mod proof;
 pub mod server;
 

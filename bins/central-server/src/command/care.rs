@@ -4,26 +4,37 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use futures_executor::block_on;
-use licensing_store::Store as _;
+use licensing_store::Store;
+use licensing_store_postgres::PostgresStore;
 use licensing_store_sqlite::SqliteStore;
 
-use crate::command::settings;
+use crate::command::{Home, settings};
 use crate::data_dir::{DataDir, is_private};
+use crate::database::{Database, Place};
 use crate::keys;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
-pub(super) fn migrate(data: &DataDir) -> anyhow::Result<()> {
-    match SqliteStore::migrate(&data.database())? {
+/// The database of a server, as its settings say.
+fn database(home: &Home) -> anyhow::Result<Database> {
+    Database::new(home.place(&settings(&home.data(), None)?)?)
+}
+
+pub(super) fn migrate(home: &Home) -> anyhow::Result<()> {
+    match database(home)?.migrate()? {
         0 => println!("the database is up to date"),
         applied => println!("{applied} migrations applied"),
     }
     Ok(())
 }
 
-pub(super) fn backup(data: &DataDir, out: &Path) -> anyhow::Result<()> {
-    let store = SqliteStore::open(&data.database())?;
-    store.backup(out).with_context(|| format!("cannot write {}", out.display()))?;
-    println!("database copied to {}; keep a copy of {} with it", out.display(), data.keys().display());
+pub(super) fn backup(home: &Home, out: &Path) -> anyhow::Result<()> {
+    let database = database(home)?;
+    let Place::File(path) = database.place() else {
+        bail!("{} is backed up by the tools of PostgreSQL: pg_dump or pg_basebackup", database.place());
+    };
+    SqliteStore::open(path)?.backup(out).with_context(|| format!("cannot write {}", out.display()))?;
+    let keys = home.data().keys();
+    println!("database copied to {}; keep a copy of {} with it", out.display(), keys.display());
     Ok(())
 }
 
@@ -56,12 +67,16 @@ impl Examination {
     }
 }
 
-pub(super) fn doctor(data: &DataDir) -> anyhow::Result<()> {
+pub(super) fn doctor(home: &Home) -> anyhow::Result<()> {
+    let data = &home.data();
     let mut examination = Examination { complaints: 0 };
     let config = settings(data, None);
     examination
         .of("settings", config.as_ref().map(|_| "readable".to_owned()).map_err(|e| anyhow::anyhow!("{e:#}")));
-    let private = [data.keys(), data.admin_token()];
+    let mut private = vec![data.keys(), data.admin_token()];
+    if config.as_ref().is_ok_and(|config| !config.database.url.is_empty()) {
+        private.push(data.config());
+    }
     for path in private.iter().filter(|path| path.exists()) {
         let state = is_private(path).and_then(|private| {
             anyhow::ensure!(private, "can be read by others; run chmod go= on it");
@@ -70,9 +85,11 @@ pub(super) fn doctor(data: &DataDir) -> anyhow::Result<()> {
         examination.of(&path.display().to_string(), state);
     }
     examine_keys(data, &mut examination);
-    match SqliteStore::open(&data.database()) {
-        Err(error) => examination.of("database", Err(error.into())),
-        Ok(store) => examine_database(&store, &mut examination),
+    if let Ok(config) = &config {
+        match home.place(config).and_then(Database::new) {
+            Err(error) => examination.of("database", Err(error)),
+            Ok(database) => examine_database(&database, &mut examination),
+        }
     }
     match examination.complaints {
         0 => Ok(()),
@@ -98,13 +115,36 @@ fn examine_keys(data: &DataDir, examination: &mut Examination) {
     }
 }
 
-fn examine_database(store: &SqliteStore, examination: &mut Examination) {
-    let integrity = match block_on(store.integrity()) {
-        Ok(true) => Ok("the file is intact".to_owned()),
-        Ok(false) => Err(anyhow::anyhow!("the file is damaged; restore a backup")),
-        Err(error) => Err(error.into()),
+fn examine_database(database: &Database, examination: &mut Examination) {
+    let store = match database.place() {
+        Place::File(path) => SqliteStore::open(path).map_err(Into::into).map(|store| {
+            examination.of("database", intact(&store));
+            Box::new(store) as Box<dyn Store>
+        }),
+        Place::Postgres(_) => database.open_postgres().map(|store| {
+            examination.of("database", well_set_up(database, &store));
+            Box::new(store) as Box<dyn Store>
+        }),
     };
-    examination.of("database", integrity);
+    match store {
+        Err(error) => examination.of("database", Err(error)),
+        Ok(store) => examine_books(&*store, examination),
+    }
+}
+
+fn intact(store: &SqliteStore) -> anyhow::Result<String> {
+    anyhow::ensure!(block_on(store.integrity())?, "the file is damaged; restore a backup");
+    Ok("the file is intact".to_owned())
+}
+
+fn well_set_up(database: &Database, store: &PostgresStore) -> anyhow::Result<String> {
+    let complaints = block_on(store.unsafe_settings())?;
+    let what = complaints.join(", ");
+    anyhow::ensure!(complaints.is_empty(), "what is acknowledged can be lost on this server: {what}");
+    Ok(format!("{} answers", database.place()))
+}
+
+fn examine_books(store: &dyn Store, examination: &mut Examination) {
     let books = match block_on(store.audit()) {
         Ok(findings) if findings.is_empty() => Ok("every unit is where the activations say".to_owned()),
         Ok(findings) => {

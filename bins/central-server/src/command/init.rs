@@ -4,11 +4,10 @@ use anyhow::Context as _;
 use futures_executor::block_on;
 use licensing_core::ids::{FirmCode, Name};
 use licensing_core::token::{ApiToken, Role};
-use licensing_store::Store as _;
-use licensing_store_sqlite::SqliteStore;
 
 use crate::config::Config;
 use crate::data_dir::{DataDir, write_new};
+use crate::database::{Database, Place};
 use crate::service::{actor, tokens};
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 use crate::vault::{new_token, token_hash};
@@ -16,11 +15,12 @@ use crate::vault::{new_token, token_hash};
 /// Name of the first API token.
 const FIRST_TOKEN: &str = "admin";
 
-pub(super) fn run(data: &DataDir, firm_code: FirmCode, firm_name: &str) -> anyhow::Result<()> {
+pub(super) fn run(data: &DataDir, place: Place, firm_code: FirmCode, firm_name: &str) -> anyhow::Result<()> {
     let name = Name::new(firm_name).context("the name of the vendor")?;
     let (now, mut entropy) = (SystemClock.now(), SystemEntropy::default());
     data.begin(firm_code, name, Config::default().issuing.certificate_days, now, &mut entropy)?;
-    let store = SqliteStore::create(&data.database()).context("cannot make the database")?;
+    let database = Database::new(place)?;
+    let store = database.create().with_context(|| format!("cannot make {}", database.place()))?;
     let secret = new_token(&mut entropy);
     let token = ApiToken {
         hash: token_hash(&secret),

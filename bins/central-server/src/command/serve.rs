@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use licensing_core::ids::FirmCode;
-use licensing_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::command::{init, settings};
+use crate::command::{Home, init, settings};
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::database::Database;
 use crate::http::{self, App};
 use crate::keys;
 use crate::metrics::Metrics;
@@ -24,19 +24,22 @@ use crate::system::{Clock as _, SystemClock, SystemEntropy};
 /// The firm code for trying things out.
 const EVALUATION_FIRM_CODE: u32 = 6_000_010;
 
-pub(super) fn run(data: &DataDir, listen: Option<SocketAddr>, config: Option<&Path>) -> anyhow::Result<()> {
+pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>) -> anyhow::Result<()> {
+    let data = &home.data();
+    let config = settings(data, config)?;
+    let place = home.place(&config)?;
     if !data.is_initialised() {
         // Invariant: the code is not zero.
         let firm_code = FirmCode::new(EVALUATION_FIRM_CODE).expect("a firm code");
-        init::run(data, firm_code, "Evaluation vendor")?;
+        init::run(data, place.clone(), firm_code, "Evaluation vendor")?;
         let (path, token) = (data.path().display(), data.admin_token().display().to_string());
         eprintln!("initialised {path} with the evaluation firm code {firm_code}; API token: {token}");
     }
-    let config = settings(data, config)?;
     log(&config)?;
     http::log_panics();
-    let service = service(data, &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let database = Database::on(place, runtime.handle().clone());
+    let service = service(data, &config, &database)?;
     let listen = listen.unwrap_or(config.listen);
     runtime.block_on(async {
         let listener =
@@ -69,7 +72,7 @@ fn log(config: &Config) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// Keys or database are missing, damaged, or of another version.
-pub fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> {
+pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::Result<Arc<Service>> {
     let now = SystemClock.now();
     let mut ring = keys::load(&data.keys())?;
     let (before, days) = (config.issuing.rotate_before_days, config.issuing.certificate_days);
@@ -84,7 +87,7 @@ pub fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> 
         // The firm key may be kept elsewhere; the issuing key still works until its end.
         Err(error) => tracing::warn!(error = format!("{error:#}"), "an issuing key ends soon"),
     }
-    let store = SqliteStore::open(&data.database())?;
+    let store = database.open_to_serve()?;
     let rules = Rules {
         accept_test_containers: config.containers.accept_test_containers,
         makers: config.makers()?,
@@ -93,7 +96,7 @@ pub fn service(data: &DataDir, config: &Config) -> anyhow::Result<Arc<Service>> 
         restore_similarity: config.restore.similarity,
     };
     let metrics = Arc::new(Metrics::new(now));
-    Ok(Arc::new(Service::new(Arc::new(store), ring, rules, Arc::new(SystemClock), metrics)))
+    Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))
 }
 
 /// Ready when the process is asked to stop.

@@ -12,6 +12,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use licensing_testkit::postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,6 +31,18 @@ pub struct World {
     pub folder: TempDir,
     pub address: String,
     server: Child,
+    /// The server's database, when this run of tests is about PostgreSQL.
+    postgres: Option<postgres::Database>,
+}
+
+/// A command of the server, with the database it is to use.
+fn server_command(postgres: Option<&postgres::Database>) -> Command {
+    let mut command = Command::new(server_program());
+    match postgres {
+        Some(database) => command.env("CENTRAL_DATABASE", database.url()),
+        None => command.env_remove("CENTRAL_DATABASE"),
+    };
+    command
 }
 
 /// What a command did.
@@ -62,7 +75,8 @@ impl World {
     pub fn with_settings(default: &str, changed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("central");
-        let init = Command::new(program("central-server"))
+        let postgres = postgres::database_of_this_run();
+        let init = server_command(postgres.as_ref())
             .args(["init", "--firm-code", "6000010", "--data"])
             .arg(&data)
             .stdout(Stdio::null())
@@ -72,7 +86,7 @@ impl World {
         let settings = std::fs::read_to_string(&file).unwrap();
         assert!(settings.contains(default));
         std::fs::write(&file, settings.replacen(default, changed, 1)).unwrap();
-        let mut server = Command::new(program("central-server"))
+        let mut server = server_command(postgres.as_ref())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&data)
             .stdout(Stdio::piped())
@@ -82,7 +96,7 @@ impl World {
         let mut line = String::new();
         BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on ").expect("the server's first line").to_owned();
-        Self { folder, address, server }
+        Self { folder, address, server, postgres }
     }
 
     pub fn token_file(&self) -> PathBuf {

@@ -19,7 +19,7 @@ pub(in crate::http) async fn ready(call: Call) -> Result<Answer, Failure> {
         Ok(()) => Ok(text("text/plain; charset=utf-8", "ready\n")),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            Err(Failure::try_again())
+            Err(Failure::later("try_again", "the database is not available", 1))
         }
     }
 }

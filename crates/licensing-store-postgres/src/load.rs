@@ -1,0 +1,270 @@
+//! Loading what takes more than one query, as one snapshot.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use licensing_core::activation::Activation;
+use licensing_core::container::{FirmRecord, PendingStep};
+use licensing_core::ids::{ContainerSerial, CustomerId, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::license::LicenseLine;
+use licensing_core::work::Facts;
+use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError};
+use tokio_postgres::Row;
+
+use crate::commit::{Failed, damaged_value};
+use crate::connect::Connection;
+use crate::pipeline::{Param, Step, values};
+use crate::query;
+use crate::rows::{self, all, one, secs, serial_number, signed};
+
+const BEGIN: Step = Step::Control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+const COMMIT: &str = "COMMIT";
+
+pub(crate) const LINES_OF_TICKET: &str =
+    query::license!("WHERE l.ticket = $1 ORDER BY l.created_at, l.order_id, l.position");
+
+const LINES: &str = query::license!("WHERE l.id = ANY($1)");
+
+const LIVE_IN: &str =
+    query::activation!("WHERE container = $1 AND firm_code = $2 AND ", query::live!(), " ORDER BY id");
+
+const LINES_IN: &str = query::license!(
+    "WHERE l.id IN (SELECT license FROM activations WHERE container = $1 AND firm_code = $2 AND ",
+    query::live!(),
+    ")"
+);
+
+const ELSEWHERE: &str = query::activation!(
+    "WHERE ticket = $1 AND container <> $2 AND ",
+    query::live!(),
+    " ORDER BY container, firm_code, id"
+);
+
+const HOLDERS: &str = "SELECT serial, identity_key, sealing_key, test_host, status, registered_at, version
+    FROM containers WHERE serial = ANY($1) ORDER BY serial";
+
+/// Answers of a pipeline, taken one after the other.
+struct Answers(std::vec::IntoIter<Vec<Row>>);
+
+impl Answers {
+    async fn of(connection: &mut Connection, steps: &[Step]) -> Result<Self, Failed> {
+        let answers = connection.pipeline(steps).await?;
+        Ok(Self(answers.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter()))
+    }
+
+    fn next(&mut self) -> Vec<Row> {
+        self.0.next().unwrap_or_default()
+    }
+
+    /// A firm record with its unproven steps.
+    fn firm(&mut self) -> Result<Option<FirmRecord>, StoreError> {
+        let mut firm = one(&self.next(), "firms", rows::firm)?;
+        let steps = all(&self.next(), "steps", rows::step)?;
+        if let Some(firm) = &mut firm {
+            steps.into_iter().for_each(|step| add(firm, step));
+        }
+        Ok(firm)
+    }
+}
+
+fn add(firm: &mut FirmRecord, (step, voided): (PendingStep, bool)) {
+    if voided { firm.voided.push(step) } else { firm.pending.push(step) }
+}
+
+/// Everything a decision needs. One round trip; further ones for what is elsewhere and for lines that replace others.
+pub(crate) async fn facts(connection: &mut Connection, wanted: &FactsQuery) -> Result<Facts, Failed> {
+    let mut answers = Answers::of(connection, &steps(wanted)).await?;
+    answers.next();
+    let mut facts = Facts::default();
+    if wanted.ticket.is_some() {
+        facts.ticket = one(&answers.next(), "tickets", rows::ticket)?;
+        facts.lines = all(&answers.next(), "licenses", rows::license)?;
+        facts.approvals = all(&answers.next(), "approvals", rows::approval)?;
+    }
+    facts.activations = all(&answers.next(), "activations", rows::activation)?;
+    let mut others = all(&answers.next(), "licenses", rows::license)?;
+    others.extend(all(&answers.next(), "licenses", rows::license)?);
+    let assigned = all(&answers.next(), "licenses", rows::license)?;
+    facts.container = one(&answers.next(), "containers", rows::container)?;
+    facts.firm = answers.firm()?;
+    facts.seen_under_sequence = one(&answers.next(), "contexts", rows::context)?;
+    facts.blacklist_version = one(&answers.next(), "blacklist", rows::blacklist_version)?.unwrap_or_default();
+    facts.reconciling = one(&answers.next(), "server_state", rows::reconciling)?.ok_or(rows::LOST_STATE)?;
+    if wanted.old.is_some() {
+        facts.elsewhere = all(&answers.next(), "activations", rows::activation)?;
+        others.extend(all(&answers.next(), "licenses", rows::license)?);
+        facts.old_firm = answers.firm()?;
+    } else if let Some(ticket) = wanted.ticket {
+        let together = facts.ticket.as_ref().is_some_and(|ticket| ticket.together);
+        if wanted.elsewhere || together || facts.lines.iter().any(|line| !line.item.policy.split) {
+            facts.elsewhere = elsewhere(connection, ticket, wanted.serial).await?;
+        }
+    }
+    if wanted.elsewhere || wanted.old.is_some() {
+        let holders: BTreeSet<i64> =
+            facts.elsewhere.iter().map(|a| a.container).chain(wanted.old).map(serial_number).collect();
+        let steps = [Step::query(HOLDERS, values![holders.into_iter().collect::<Vec<i64>>()])];
+        facts.others = all(&Answers::of(connection, &steps).await?.next(), "containers", rows::container)?;
+    }
+    other_lines(connection, wanted, &mut facts, others, assigned).await?;
+    connection.control(COMMIT);
+    Ok(facts)
+}
+
+async fn elsewhere(
+    connection: &mut Connection,
+    ticket: TicketId,
+    here: ContainerSerial,
+) -> Result<Vec<Activation>, Failed> {
+    let steps = [Step::query(ELSEWHERE, values![ticket.0.to_vec(), serial_number(here)])];
+    Ok(all(&Answers::of(connection, &steps).await?.next(), "activations", rows::activation)?)
+}
+
+/// What the answers of the first round trip are, in this order; [`facts`] takes them.
+fn steps(wanted: &FactsQuery) -> Vec<Step> {
+    let (serial, firm_code) = (serial_number(wanted.serial), i64::from(wanted.firm_code.get()));
+    let firm = |serial: i64| {
+        let firm = query::firm!("WHERE serial = $1 AND firm_code = $2");
+        let unproven = query::step!("serial = $1 AND firm_code = $2 ORDER BY before_counter, id");
+        [Step::query(firm, values![serial, firm_code]), Step::query(unproven, values![serial, firm_code])]
+    };
+    let live = |serial: i64| {
+        [Step::query(LIVE_IN, values![serial, firm_code]), Step::query(LINES_IN, values![serial, firm_code])]
+    };
+    let mut steps = vec![BEGIN];
+    if let Some(ticket) = wanted.ticket {
+        let ticket = ticket.0.to_vec();
+        steps.push(Step::query(query::ticket!("WHERE id = $1"), values![ticket.clone()]));
+        steps.push(Step::query(LINES_OF_TICKET, values![ticket.clone()]));
+        let unused = query::approval!("WHERE ticket = $1 AND state <> 'used' ORDER BY id");
+        steps.push(Step::query(unused, values![ticket]));
+    }
+    steps.extend(live(serial));
+    let named: Vec<Vec<u8>> = wanted.named.iter().map(|id| id.0.to_vec()).collect();
+    steps.push(Step::query(LINES, values![named]));
+    let assigned = query::license!("WHERE l.assigned = $1 ORDER BY l.id");
+    steps.push(Step::query(assigned, values![serial]));
+    steps.push(Step::query(query::container!("WHERE serial = $1"), values![serial]));
+    steps.extend(firm(serial));
+    let seen = "SELECT hash FROM contexts WHERE serial = $1 AND firm_code = $2 AND sequence = $3";
+    steps.push(Step::query(seen, values![serial, firm_code, signed(wanted.sequence)]));
+    steps.push(Step::query(query::BLACKLIST_VERSION, vec![]));
+    steps.push(Step::query(query::RECONCILING, vec![]));
+    if let Some(old) = wanted.old.map(serial_number) {
+        steps.extend(live(old));
+        steps.extend(firm(old));
+    }
+    steps
+}
+
+/// Lines that are not of the ticket: of what is in the containers, named by the context, assigned, or replacing one.
+async fn other_lines(
+    connection: &mut Connection,
+    wanted: &FactsQuery,
+    facts: &mut Facts,
+    others: Vec<LicenseLine>,
+    assigned: Vec<LicenseLine>,
+) -> Result<(), Failed> {
+    let mut loaded: HashMap<LicenseId, LicenseLine> =
+        others.into_iter().map(|line| (line.id, line)).collect();
+    let mut known: BTreeSet<LicenseId> = facts.lines.iter().map(|line| line.id).collect();
+    let held = facts.activations.iter().chain(&facts.elsewhere).map(|activation| activation.license);
+    let held: Vec<LicenseId> = held.filter(|id| known.insert(*id)).collect();
+    let missing: Vec<LicenseId> = held.iter().filter(|id| !loaded.contains_key(id)).copied().collect();
+    loaded.extend(lines(connection, &missing).await?);
+    for id in held {
+        let lost = StoreError::Inconsistent { table: "activations", column: "license" };
+        facts.lines.push(loaded.remove(&id).ok_or(lost)?);
+    }
+    let named = wanted.named.iter().filter(|id| known.insert(**id));
+    facts.lines.extend(named.filter_map(|id| loaded.remove(id)).collect::<Vec<_>>());
+    facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
+    let replacing: Vec<LicenseId> =
+        facts.lines.iter().filter_map(|line| line.replaced_by).filter(|id| known.insert(*id)).collect();
+    let mut replacements = lines(connection, &replacing).await?;
+    facts.lines.extend(replacing.iter().filter_map(|id| replacements.remove(id)));
+    Ok(())
+}
+
+async fn lines(
+    connection: &mut Connection,
+    ids: &[LicenseId],
+) -> Result<HashMap<LicenseId, LicenseLine>, Failed> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let steps = [Step::query(LINES, values![ids.iter().map(|id| id.0.to_vec()).collect::<Vec<_>>()])];
+    let lines = all(&Answers::of(connection, &steps).await?.next(), "licenses", rows::license)?;
+    Ok(lines.into_iter().map(|line| (line.id, line)).collect())
+}
+
+/// The firm items of a container with their unproven steps.
+pub(crate) async fn firms(
+    connection: &mut Connection,
+    serial: ContainerSerial,
+) -> Result<Vec<FirmRecord>, Failed> {
+    let serial = serial_number(serial);
+    let firms = query::firm!("WHERE serial = $1 ORDER BY firm_code");
+    let unproven = query::step!("serial = $1 ORDER BY firm_code, before_counter, id");
+    let steps = [BEGIN, Step::query(firms, values![serial]), Step::query(unproven, values![serial])];
+    let mut answers = Answers::of(connection, &steps).await?;
+    connection.control(COMMIT);
+    answers.next();
+    let mut firms = all(&answers.next(), "firms", rows::firm)?;
+    for (firm_code, step) in all(&answers.next(), "steps", rows::step_of_firm)? {
+        if let Some(firm) = firms.iter_mut().find(|firm| firm.firm_code == firm_code) {
+            add(firm, step);
+        }
+    }
+    Ok(firms)
+}
+
+/// License lines with their customers.
+pub(crate) async fn find_licenses(
+    connection: &mut Connection,
+    wanted: &LicenseQuery,
+) -> Result<Vec<FoundLicense>, Failed> {
+    match Answers::of(connection, &[found(wanted)]).await {
+        // Only to look for an item are the texts of definitions taken apart by the database.
+        Err(Failed::Postgres(error)) if damaged_value(&error) => {
+            Err(Failed::Store(StoreError::Inconsistent { table: "licenses", column: "document" }))
+        }
+        answers => Ok(all(&answers?.next(), "licenses", rows::found)?),
+    }
+}
+
+fn found(wanted: &LicenseQuery) -> Step {
+    // Only the filters that are asked for stand in the text, so that the index of one is used.
+    let mut sql = query::FOUND.to_owned();
+    let after = wanted.after.map_or([0; 16], |id| id.0).to_vec();
+    let mut params = values![after, i64::from(wanted.limit)];
+    if wanted.never_activated {
+        sql.push_str(" AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)");
+    }
+    let mut filter = |condition: &str, value: Param| {
+        params.push(value);
+        sql.push_str(&format!(" AND ({condition} ${})", params.len()));
+    };
+    let text = |text: &str| -> Param { Arc::new(text.to_owned()) };
+    if let Some(item) = wanted.item.as_ref().map(ItemId::as_str) {
+        // A definition that is lost or damaged matches, so that its row shows the damage.
+        filter(
+            "d.document IS NULL OR d.document::json->>'id' IS NULL OR d.document::json->>'id' =",
+            text(item),
+        );
+    }
+    if let Some(order) = wanted.order.as_ref().map(OrderId::as_str) {
+        filter("l.order_id =", text(order));
+    }
+    if let Some(customer) = wanted.customer.as_ref().map(CustomerId::as_str) {
+        filter("t.customer =", text(customer));
+    }
+    if let Some(from) = wanted.from {
+        filter("l.created_at >=", Arc::new(secs(from)));
+    }
+    if let Some(until) = wanted.until {
+        filter("l.created_at <", Arc::new(secs(until)));
+    }
+    sql.push_str(" ORDER BY l.id LIMIT $2");
+    Step::query(sql, params)
+}

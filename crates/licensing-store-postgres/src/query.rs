@@ -1,0 +1,133 @@
+//! The texts of queries that are used in more than one place, completed by what follows `FROM`.
+
+/// The columns of a license line.
+macro_rules! license_columns {
+    () => {
+        "l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation, l.fresh, l.carried,
+            l.activating, l.active, l.being_returned, l.withdrawn, l.withdrawn_carried, l.assigned, l.replaces,
+            l.replaced_by, l.created_at, l.version"
+    };
+}
+
+// `LEFT JOIN`: a definition that is lost is damage, and must not make the license look absent.
+macro_rules! license_tables {
+    () => {
+        " FROM licenses l LEFT JOIN definitions d ON d.hash = l.definition "
+    };
+}
+
+macro_rules! license {
+    ($($tail:tt)*) => {
+        concat!("SELECT ", query::license_columns!(), query::license_tables!(), $($tail)*)
+    };
+}
+
+/// License lines with the customers of their tickets.
+pub(crate) const FOUND: &str = concat!(
+    "SELECT t.customer, ",
+    license_columns!(),
+    license_tables!(),
+    "JOIN tickets t ON t.id = l.ticket WHERE l.id > $1"
+);
+
+macro_rules! activation {
+    ($($tail:tt)*) => {
+        concat!(
+            "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units, expires,
+            maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at, proof,
+            withdraw, update_effect, created_at, version FROM activations ",
+            $($tail)*
+        )
+    };
+}
+
+/// What makes an activation a live one. Written the same wherever it stands, so that the partial indexes are used.
+macro_rules! live {
+    () => {
+        "state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')"
+    };
+}
+
+macro_rules! container {
+    ($tail:literal) => {
+        concat!(
+            "SELECT serial, identity_key, sealing_key, test_host, status, registered_at, version FROM containers ",
+            $tail
+        )
+    };
+}
+
+macro_rules! firm {
+    ($tail:literal) => {
+        concat!(
+            "SELECT serial, firm_code, confirmed_counter, confirmed_digest, last_sequence, last_certified,
+            last_box_time, last_hash, last_seen_at, last_free, last_traits, resync, version FROM firms ",
+            $tail
+        )
+    };
+}
+
+/// Unproven steps.
+macro_rules! step {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at, voided
+            FROM steps WHERE settled_at IS NULL AND dropped_at IS NULL AND ",
+            $tail
+        )
+    };
+}
+
+macro_rules! ticket {
+    ($tail:literal) => {
+        concat!("SELECT id, lookup, sealed, customer, together, created_at FROM tickets ", $tail)
+    };
+}
+
+macro_rules! item {
+    ($tail:literal) => {
+        concat!(
+            "SELECT i.id, d.document, i.created_at, i.version
+            FROM items i LEFT JOIN definitions d ON d.hash = i.definition ",
+            $tail
+        )
+    };
+}
+
+macro_rules! token {
+    ($tail:literal) => {
+        concat!("SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens ", $tail)
+    };
+}
+
+macro_rules! approval {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, kind, license, ticket, container, firm_code, state, decided_at, until, reason, requested_at,
+            version FROM approvals ",
+            $tail
+        )
+    };
+}
+
+macro_rules! receipt {
+    ($tail:literal) => {
+        concat!(
+            "SELECT r.hash, r.serial, r.firm_code, r.counter, r.digest, r.bytes, r.received_at FROM receipts r ",
+            $tail
+        )
+    };
+}
+
+pub(crate) const BLACKLIST_VERSION: &str = "SELECT COALESCE(MAX(version), 0) AS version FROM blacklist";
+
+pub(crate) const RECONCILING: &str = "SELECT reconciling FROM server_state WHERE id = 1";
+
+pub(crate) const EVENT: &str =
+    "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container,
+    firm_code, quantity, proof, detail FROM events WHERE sequence > $1";
+
+pub(crate) use {
+    activation, approval, container, firm, item, license, license_columns, license_tables, live, receipt,
+    step, ticket, token,
+};

@@ -1,0 +1,392 @@
+//! The driver itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use licensing_core::activation::Activation;
+use licensing_core::approval::Approval;
+use licensing_core::blacklist::BlacklistEntry;
+use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
+use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::crypto::digest::Digest;
+use licensing_core::ids::{
+    ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+};
+use licensing_core::item::Item;
+use licensing_core::license::LicenseLine;
+use licensing_core::order::{Order, StoredCode};
+use licensing_core::preactivation::PreActivation;
+use licensing_core::ticket::Ticket;
+use licensing_core::time::Timestamp;
+use licensing_core::token::ApiToken;
+use licensing_core::work::Facts;
+use licensing_store::{
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
+    StoreError, StoreFuture, StoredEvent,
+};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use crate::commit::{self, Failed};
+use crate::connect::{Connection, OpenError, raw};
+use crate::pipeline::{Param, Step, values};
+use crate::pool::Pool;
+use crate::rows::{self, Reader, serial_number};
+use crate::settings::Settings;
+use crate::tls::Tls;
+use crate::{audit, events, load, migrate, query};
+
+/// How often a read is tried whose connection breaks.
+const READ_ATTEMPTS: u32 = 3;
+
+/// How long an audit of the whole database may take.
+const AUDIT_LIMIT: Duration = Duration::from_secs(24 * 3_600);
+
+type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, Failed>> + Send + 'a>>;
+
+/// A database on a PostgreSQL server, shared by any number of processes.
+pub struct PostgresStore {
+    pool: Arc<Pool>,
+}
+
+impl PostgresStore {
+    /// Makes the tables in an empty database and opens it. `runtime` carries the connections and must outlive the
+    /// store.
+    ///
+    /// # Errors
+    /// It holds tables of a server already, or cannot be reached or written.
+    pub async fn create(settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
+        let tls = Tls::new(&settings)?;
+        let (client, _) = raw(&settings, &tls, &runtime).await?;
+        migrate::create(&client).await?;
+        Self::open(settings, runtime).await
+    }
+
+    /// Opens a database of exactly the schema version this program knows.
+    ///
+    /// # Errors
+    /// It cannot be reached ([`OpenError::Unreachable`]), or is not such a database.
+    pub async fn open(settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
+        let store = Self::open_later(settings, runtime)?;
+        store.check().await?;
+        Ok(store)
+    }
+
+    /// A store that connects when it is used: for a server that starts while its database is away. Until it is
+    /// there, everything is answered with [`StoreError::Unavailable`].
+    ///
+    /// # Errors
+    /// The trusted certificates cannot be read.
+    pub fn open_later(settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
+        let tls = Tls::new(&settings)?;
+        Ok(Self { pool: Pool::new(settings, tls, runtime) })
+    }
+
+    /// Connects once, without waiting for a database that is away.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn check(&self) -> Result<(), OpenError> {
+        self.pool.get(Instant::now()).await?.give_back();
+        Ok(())
+    }
+
+    /// Brings an older database up to date; gives the number of migrations applied.
+    ///
+    /// # Errors
+    /// It has no schema, one of a newer program, or cannot be reached.
+    pub async fn migrate(settings: &Settings, runtime: &Handle) -> Result<usize, OpenError> {
+        let (client, _) = raw(settings, &Tls::new(settings)?, runtime).await?;
+        migrate::upgrade(&client).await
+    }
+
+    /// Settings of the server with which an acknowledged commit can be lost; none on a server that is set up well.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub fn unsafe_settings(&self) -> StoreFuture<'_, Vec<String>> {
+        self.read(|connection| Box::pin(audit::unsafe_settings(connection)))
+    }
+
+    /// Runs a read on the runtime of the connections, and again when the connection breaks.
+    fn read<T: Send + 'static>(
+        &self,
+        job: impl for<'c> Fn(&'c mut Connection) -> Reading<'c, T> + Send + Sync + 'static,
+    ) -> StoreFuture<'_, T> {
+        self.read_within(self.pool.settings.statement_timeout * 4, job)
+    }
+
+    fn read_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        job: impl for<'c> Fn(&'c mut Connection) -> Reading<'c, T> + Send + Sync + 'static,
+    ) -> StoreFuture<'_, T> {
+        let pool = Arc::clone(&self.pool);
+        let running = self.pool.runtime().spawn(async move {
+            let deadline = pool.deadline();
+            for attempt in 1.. {
+                let mut lease = pool.get(deadline).await.map_err(|error| Failed::from(error).into_store())?;
+                let failed = match tokio::time::timeout(limit, job(&mut lease)).await {
+                    Ok(Ok(found)) => {
+                        lease.give_back();
+                        return Ok(found);
+                    }
+                    Ok(Err(failed)) => failed,
+                    Err(_) => Failed::Store(StoreError::Unavailable("no answer in time".to_owned())),
+                };
+                let passes = matches!(&failed, Failed::Postgres(error) if passes_by(error));
+                if !passes || attempt >= READ_ATTEMPTS {
+                    return Err(failed.into_store());
+                }
+            }
+            Err(StoreError::Unavailable("too many attempts".to_owned()))
+        });
+        Box::pin(async move { running.await.unwrap_or_else(|_| Err(ended())) })
+    }
+
+    /// All rows of one query.
+    fn select<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        params: Vec<Param>,
+        table: &'static str,
+        read: fn(&Reader<'_>) -> Result<T, StoreError>,
+    ) -> StoreFuture<'_, Vec<T>> {
+        self.read(move |connection| {
+            let params = params.clone();
+            Box::pin(async move { Ok(rows::all(&connection.one(sql, params).await?, table, read)?) })
+        })
+    }
+
+    /// The only row of a query, if there is one.
+    fn find<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        params: Vec<Param>,
+        table: &'static str,
+        read: fn(&Reader<'_>) -> Result<T, StoreError>,
+    ) -> StoreFuture<'_, Option<T>> {
+        let found = self.select(sql, params, table, read);
+        Box::pin(async move { Ok(found.await?.pop()) })
+    }
+
+    fn write(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
+        let pool = Arc::clone(&self.pool);
+        // A task of its own: a caller that gives up must not leave a transaction half way.
+        let running = self.pool.runtime().spawn(async move { commit::commit(&pool, &changes).await });
+        Box::pin(async move { running.await.unwrap_or(Err(CommitError::Unknown)) })
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Unavailable("the database is closed".to_owned())
+}
+
+/// Whether another connection, or another attempt, may do.
+fn passes_by(error: &tokio_postgres::Error) -> bool {
+    error.code().is_none_or(|code| {
+        let code = code.code();
+        code.starts_with("57P") || code.starts_with("08") || matches!(code, "40001" | "40P01" | "25006")
+    })
+}
+
+impl Store for PostgresStore {
+    fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
+        self.write(changes)
+    }
+
+    fn answered(&self, key: Digest) -> StoreFuture<'_, Option<RequestRecord>> {
+        let sql = "SELECT key, fingerprint, response, at FROM requests WHERE key = $1";
+        self.find(sql, values![key.to_vec()], "requests", rows::request)
+    }
+
+    fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts> {
+        // Reads may be tried again: each attempt has its own.
+        let query = Arc::new(query);
+        self.read(move |connection| {
+            let query = Arc::clone(&query);
+            Box::pin(async move { load::facts(connection, &query).await })
+        })
+    }
+
+    fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>> {
+        self.read(move |connection| {
+            let sql = query::item!("WHERE i.id = $1");
+            let step = |id: &ItemId| Step::query(sql, values![id.as_str().to_owned()]);
+            let steps: Vec<Step> = ids.iter().map(step).collect();
+            Box::pin(async move {
+                let mut items = Vec::new();
+                for answer in connection.pipeline(&steps).await? {
+                    items.extend(rows::all(&answer?, "items", rows::item)?);
+                }
+                Ok(items)
+            })
+        })
+    }
+
+    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>> {
+        let after = after.as_ref().map(ItemId::as_str).unwrap_or_default().to_owned();
+        let sql = query::item!("WHERE i.id > $1 ORDER BY i.id LIMIT $2");
+        self.select(sql, values![after, i64::from(limit)], "items", rows::item)
+    }
+
+    fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>> {
+        let sql = "SELECT id, customer, comment, ticket, content, created_at FROM orders WHERE id = $1";
+        self.find(sql, values![id.as_str().to_owned()], "orders", rows::order)
+    }
+
+    fn ticket_by_code(&self, lookup: Digest) -> StoreFuture<'_, Option<Ticket>> {
+        self.find(query::ticket!("WHERE lookup = $1"), values![lookup.to_vec()], "tickets", rows::ticket)
+    }
+
+    fn ticket(&self, id: TicketId) -> StoreFuture<'_, Option<(Ticket, StoredCode)>> {
+        let sql = query::ticket!("WHERE id = $1");
+        self.find(sql, values![id.0.to_vec()], "tickets", rows::ticket_and_code)
+    }
+
+    fn lines_of_ticket(&self, id: TicketId) -> StoreFuture<'_, Vec<LicenseLine>> {
+        self.select(load::LINES_OF_TICKET, values![id.0.to_vec()], "licenses", rows::license)
+    }
+
+    fn license(&self, id: LicenseId) -> StoreFuture<'_, Option<LicenseLine>> {
+        self.find(query::license!("WHERE l.id = $1"), values![id.0.to_vec()], "licenses", rows::license)
+    }
+
+    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
+        let sql =
+            query::activation!("WHERE ticket = $1 AND ", query::live!(), " ORDER BY created_at, id LIMIT $2");
+        let params = values![ticket.0.to_vec(), i64::from(limit)];
+        self.select(sql, params, "activations", rows::activation)
+    }
+
+    fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {
+        let sql = query::container!("WHERE serial = $1");
+        self.find(sql, values![serial_number(serial)], "containers", rows::container)
+    }
+
+    fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>> {
+        self.read(move |connection| Box::pin(load::firms(connection, serial)))
+    }
+
+    fn list_containers(
+        &self,
+        after: Option<ContainerSerial>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ContainerRecord>> {
+        let sql = query::container!("WHERE serial > $1 ORDER BY serial LIMIT $2");
+        let params = values![after.map_or(0, serial_number), i64::from(limit)];
+        self.select(sql, params, "containers", rows::container)
+    }
+
+    fn events(&self, wanted: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
+        self.read(move |connection| Box::pin(events::read(connection, wanted)))
+    }
+
+    fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
+        self.find(query::receipt!("WHERE r.hash = $1"), values![hash.to_vec()], "receipts", rows::receipt)
+    }
+
+    fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>> {
+        self.find(query::token!("WHERE hash = $1"), values![hash.to_vec()], "tokens", rows::token)
+    }
+
+    fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
+        self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
+        let sql = query::activation!("WHERE license = $1 AND ", query::live!(), " ORDER BY created_at, id");
+        self.select(sql, values![license.0.to_vec()], "activations", rows::activation)
+    }
+
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>> {
+        let query = Arc::new(query);
+        self.read(move |connection| {
+            let query = Arc::clone(&query);
+            Box::pin(async move { load::find_licenses(connection, &query).await })
+        })
+    }
+
+    fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
+        self.find(query::approval!("WHERE id = $1"), values![id.0.to_vec()], "approvals", rows::approval)
+    }
+
+    fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
+        let sql = if wanted.pending {
+            query::approval!("WHERE id > $1 AND state = 'pending' ORDER BY id LIMIT $2")
+        } else {
+            query::approval!("WHERE id > $1 ORDER BY id LIMIT $2")
+        };
+        let after = wanted.after.map_or([0; 16], |id| id.0).to_vec();
+        self.select(sql, values![after, i64::from(wanted.limit)], "approvals", rows::approval)
+    }
+
+    fn blacklist(&self, after: u32, limit: u32) -> StoreFuture<'_, Vec<BlacklistEntry>> {
+        let sql = "SELECT version, serial, listed_at, reason FROM blacklist WHERE version > $1
+            ORDER BY version LIMIT $2";
+        self.select(sql, values![i64::from(after), i64::from(limit)], "blacklist", rows::blacklisted)
+    }
+
+    fn blacklist_version(&self) -> StoreFuture<'_, u32> {
+        let found = self.find(query::BLACKLIST_VERSION, vec![], "blacklist", rows::blacklist_version);
+        Box::pin(async move { Ok(found.await?.unwrap_or_default()) })
+    }
+
+    fn preactivation(
+        &self,
+        id: PreActivationId,
+        serial: ContainerSerial,
+    ) -> StoreFuture<'_, Option<(PreActivation, bool)>> {
+        let sql = "SELECT id, ticket, quantity, conversions, converted, created_at, version, EXISTS (SELECT 1
+            FROM conversions c WHERE c.preactivation = p.id AND c.serial = $1) AS done
+            FROM preactivations p WHERE id = $2";
+        let params = values![serial_number(serial), id.0.to_vec()];
+        self.find(sql, params, "preactivations", rows::preactivation)
+    }
+
+    fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>> {
+        let found = self.find(query::RECONCILING, vec![], "server_state", rows::reconciling);
+        Box::pin(async move { found.await?.ok_or(rows::LOST_STATE) })
+    }
+
+    fn newest_receipts(
+        &self,
+        after: Option<(ContainerSerial, FirmCode)>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<Receipt>> {
+        let sql = query::receipt!(
+            "WHERE (r.serial, r.firm_code) > ($1, $2) AND r.received_at = (SELECT MAX(n.received_at)
+                FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
+            AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
+                AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT $3"
+        );
+        let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), i64::from(f.get())));
+        self.select(sql, values![serial, firm_code, i64::from(limit)], "receipts", rows::receipt)
+    }
+
+    fn counts(&self) -> StoreFuture<'_, Counts> {
+        let sql = "SELECT (SELECT count(*) FROM tickets) AS tickets, (SELECT count(*) FROM licenses) AS licenses,
+            (SELECT count(*) FROM containers) AS containers, (SELECT count(*) FROM activations) AS activations";
+        let found = self.find(sql, vec![], "counts", rows::counts);
+        Box::pin(async move { Ok(found.await?.unwrap_or_default()) })
+    }
+
+    fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.read_within(AUDIT_LIMIT, |connection| Box::pin(audit::audit(connection)))
+    }
+
+    fn ready(&self) -> StoreFuture<'_, ()> {
+        let pool = Arc::clone(&self.pool);
+        let running = self.pool.runtime().spawn(async move {
+            // Whoever asks wants to know how it is now, not whether it will be well soon.
+            pool.get(Instant::now()).await.map_err(|error| Failed::from(error).into_store())?.give_back();
+            commit::commit(&pool, &ChangeSet::default()).await.map_err(|error| match error {
+                CommitError::Store(error) => error,
+                other => StoreError::Unavailable(other.to_string()),
+            })
+        });
+        Box::pin(async move { running.await.unwrap_or_else(|_| Err(ended())) })
+    }
+}
