@@ -77,3 +77,72 @@ async fn apply_next(client: &Client, create: bool, first: Option<usize>) -> Resu
     client.execute("UPDATE schema_version SET version = $1", &[&version]).await?;
     Ok((found, false))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use licensing_core::ids::{ContainerKind, ContainerSerial, LicenseId};
+    use licensing_core::item::ItemPolicy;
+    use licensing_core::terms::LicenseTerms;
+    use licensing_store::{Store, document};
+    use licensing_testkit::postgres::Cluster;
+    use licensing_testkit::server::definition;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::PostgresStore;
+    use crate::settings::Settings;
+
+    /// A license of two, of which one was returned and one is being activated, as the first version stored it.
+    const RECORDS: &str = "INSERT INTO schema_version VALUES (1);
+        INSERT INTO tickets VALUES (ID16, ID32, ID16, NULL, FALSE, 1);
+        INSERT INTO licenses VALUES (ID16, ID16, 'O', 0, '\\x07', 2, 1, 1, NULL, 1, 0, 0, 0, 1, 5);
+        INSERT INTO containers VALUES (SERIAL, ID32, ID32, TRUE, 'normal', 1, 1);
+        INSERT INTO firms VALUES (SERIAL, 6000010, 1, ID32, 4, 1, 1, ID32, 1, 3);
+        INSERT INTO receipts VALUES (ID32, SERIAL, 6000010, 1, ID32, ID16, 1);
+        INSERT INTO steps VALUES (ID32, SERIAL, 6000010, 0, ID32, ID32, ID16, 1, ID32, 9);
+        INSERT INTO steps VALUES (NEXT, SERIAL, 6000010, 1, ID32, NEXT, ID16, 1, NULL, NULL);
+        INSERT INTO activations VALUES (ID16, ID16, ID16, SERIAL, 6000010, ID16, 0, 1, NULL, NULL, NULL, NULL,
+            'returned', NULL, NULL, 77, ID32, 1, 3);
+        INSERT INTO activations VALUES ('\\x08', ID16, ID16, SERIAL, 6000010, ID16, 1, 1, NULL, NULL, NULL, NULL,
+            'activating', NEXT, NULL, NULL, NULL, 1, 1)";
+
+    #[test]
+    fn records_of_the_first_version_are_read_by_this_one() {
+        let (database, runtime) = (Cluster::shared().database(), Runtime::new().unwrap());
+        let settings = Settings::parse(&database.url()).unwrap();
+        let serial = ContainerSerial::new(ContainerKind::Act, 1).unwrap();
+        let (_, text) =
+            document::write_item(&definition("SNP", LicenseTerms::default(), ItemPolicy::default()));
+        let id = |byte: &str, length| format!("'\\x{}'", byte.repeat(length));
+        let records = RECORDS
+            .replace("ID16", &id("01", 16))
+            .replace("ID32", &id("01", 32))
+            .replace("NEXT", &id("02", 32))
+            .replace("'\\x08'", &id("08", 16))
+            .replace("SERIAL", &crate::rows::serial_number(serial).to_string());
+        database.sql(MIGRATIONS[0]).unwrap();
+        database.sql("CREATE TABLE schema_version (version BIGINT NOT NULL)").unwrap();
+        database.sql(&format!("INSERT INTO definitions VALUES ('\\x07', '{text}')")).unwrap();
+        database.sql(&records).unwrap();
+
+        let open = || runtime.block_on(PostgresStore::open(settings.clone(), runtime.handle().clone()));
+        assert!(matches!(open(), Err(OpenError::Schema { found: 1, needed: SCHEMA_VERSION })));
+        let migrate = || runtime.block_on(PostgresStore::migrate(&settings, runtime.handle()));
+        assert_eq!((migrate().unwrap(), migrate().unwrap()), (SCHEMA_VERSION - 1, 0));
+        assert_eq!(database.sql("SELECT ended_at FROM activations WHERE state = 'returned'").unwrap(), "77");
+
+        let store = open().unwrap();
+        let line = block_on(store.license(LicenseId([1; 16]))).unwrap().unwrap();
+        assert_eq!((line.version, line.ledger.fresh, line.ledger.activating), (5, 1, 1));
+        assert_eq!((line.ledger.withdrawn(), line.assigned, line.replaced_by), (0, None, None));
+        let live = block_on(store.live_of_license(line.id)).unwrap();
+        assert_eq!(live.iter().map(|a| (a.withdraw, a.update)).collect::<Vec<_>>(), [(false, None)]);
+        let firm = block_on(store.firms_of_container(serial)).unwrap().pop().unwrap();
+        assert_eq!((firm.pending.len(), firm.voided.len(), firm.resync), (1, 0, false));
+        let last = firm.last_context.unwrap();
+        assert_eq!((last.sequence, last.free_products, last.traits), (4, 0, vec![]));
+        assert_eq!(block_on(store.reconciling()), Ok(None));
+        assert_eq!(block_on(store.audit()), Ok(vec![]));
+    }
+}

@@ -4,7 +4,9 @@
 
 mod concurrency;
 mod contract;
+mod decisions;
 mod facts;
+mod life;
 mod records;
 mod snapshots;
 
@@ -14,9 +16,18 @@ pub use contract::{
     inserting_twice_conflicts, pages_are_complete_and_in_order, stale_versions_conflict, tokens_are_kept,
     what_is_stored_is_read_back,
 };
+pub use decisions::{
+    approvals_are_kept, pre_activations_are_converted_once, reconciling_is_kept, the_blacklist_is_numbered,
+    versions_of_the_blacklist_have_no_gaps,
+};
 pub use facts::{
     a_noted_context_stays, a_settled_transfer_is_stored, an_indivisible_line_loads_what_is_elsewhere,
     facts_hold_what_a_decision_needs, pending_steps_come_in_order, together_loads_what_is_elsewhere,
+};
+pub use life::{
+    an_activation_changes, competing_steps_are_told_apart, contexts_are_forgotten, license_lines_are_found,
+    lines_beyond_the_ticket_are_loaded, live_of_a_license_is_found, newest_receipts_come_in_pages,
+    what_is_elsewhere_is_loaded, withdrawn_and_replaced_lines_come_back,
 };
 pub use records::{
     activations_come_back_in_every_state, containers_and_events_come_back, containers_come_in_pages,
@@ -61,7 +72,7 @@ macro_rules! conformance_tests {
             lines_come_in_order, equal_requests_at_once_are_answered_once,
             a_conflict_takes_nothing_from_its_neighbours, following_the_events_misses_none,
             facts_are_one_snapshot, an_indivisible_line_loads_what_is_elsewhere, a_settled_transfer_is_stored,
-            a_noted_context_stays);
+            a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, newest_receipts_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded);
     };
     (@each $make:expr; $($check:ident),+) => {
         $(#[test]

@@ -4,7 +4,8 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet, Receipt, RequestRecord};
 use licensing_core::event::{Action, Event};
 use licensing_core::ids::{
-    ContainerKind, ContainerSerial, CustomerId, ItemId, LicenseId, OrderId, Text, TicketId,
+    ApprovalId, ContainerKind, ContainerSerial, CustomerId, ItemId, LicenseId, OrderId, PreActivationId,
+    Text, TicketId,
 };
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::order::Order;
@@ -12,7 +13,7 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::{LicenseTerms, Remainder};
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, Role};
-use licensing_store::{CommitError, Counts, EventQuery};
+use licensing_store::{ApprovalQuery, CommitError, Counts, EventQuery, LicenseQuery};
 
 use crate::conformance::{Subject, order, order_changes};
 use crate::server::{NOW, actor, definition, firm};
@@ -44,6 +45,20 @@ pub fn absent_is_none(store: Subject) {
     assert_eq!(block_on(store.receipt([1; 32])), Ok(None));
     assert_eq!(block_on(store.token([1; 32])), Ok(None));
     assert_eq!(block_on(store.events(EventQuery { limit: 10, ..EventQuery::default() })), Ok(vec![]));
+    assert_eq!(block_on(store.live_activations(TicketId([1; 16]), 9)), Ok(vec![]));
+    assert_eq!(block_on(store.live_of_license(LicenseId([1; 16]))), Ok(vec![]));
+    assert_eq!(
+        block_on(store.find_licenses(LicenseQuery { limit: 9, ..LicenseQuery::default() })),
+        Ok(vec![])
+    );
+    assert_eq!(block_on(store.approval(ApprovalId([1; 16]))), Ok(None));
+    assert_eq!(block_on(store.approvals(ApprovalQuery { limit: 9, ..ApprovalQuery::default() })), Ok(vec![]));
+    assert_eq!(block_on(store.blacklist(0, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.blacklist_version()), Ok(0));
+    assert_eq!(block_on(store.preactivation(PreActivationId([1; 16]), serial)), Ok(None));
+    assert_eq!(block_on(store.reconciling()), Ok(None));
+    assert_eq!(block_on(store.newest_receipts(None, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.audit()), Ok(vec![]));
     assert_eq!(block_on(store.counts()), Ok(Counts::default()));
     assert_eq!(block_on(store.ready()), Ok(()));
 }

@@ -170,6 +170,7 @@ pub fn a_settled_transfer_is_stored(store: Subject) {
     prove(&mut server, &mut device, plan.expect("a return"));
     assert_eq!(ledger(), (3, 0, 0, 0));
     assert_eq!(block_on(store.live_activations(ticket, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.audit()), Ok(vec![]), "the books balance");
 }
 
 /// The context seen first under a sequence number stays; another one is no conflict and changes nothing.

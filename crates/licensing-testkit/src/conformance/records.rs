@@ -37,7 +37,7 @@ pub(super) fn container(serial: ContainerSerial, version: u64) -> ContainerRecor
     }
 }
 
-fn firm_record(serial: ContainerSerial, version: u64) -> FirmRecord {
+pub(super) fn firm_record(serial: ContainerSerial, version: u64) -> FirmRecord {
     FirmRecord {
         serial,
         firm_code: firm(),
@@ -87,13 +87,13 @@ pub(super) fn activation(number: u8, of: (TicketId, LicenseId), container: Conta
     }
 }
 
-fn step(number: u8) -> PendingStep {
+pub(super) fn step(number: u8) -> PendingStep {
     let link = |counter: u8| ChainLink { counter: u64::from(counter), digest: [counter; 32] };
     let (before, after) = (link(number), link(number + 1));
     PendingStep { id: StepId([number; 32]), before, after, bytes: vec![number; 300], issued_at: NOW }
 }
 
-fn commit(store: &Subject, change: Change) -> Result<(), CommitError> {
+pub(super) fn commit(store: &Subject, change: Change) -> Result<(), CommitError> {
     block_on(store.commit(of(change)))
 }
 
@@ -172,7 +172,7 @@ pub fn containers_and_events_come_back(store: Subject) {
 }
 
 /// Version 0 inserts, version `v` updates exactly version `v`, everything else conflicts.
-fn keeps_versions(store: &Subject, what: &str, put: impl Fn(u64) -> Change) {
+pub(super) fn keeps_versions(store: &Subject, what: &str, put: impl Fn(u64) -> Change) {
     let conflict = Err(CommitError::Conflict);
     let expected = [
         (1, &conflict),
