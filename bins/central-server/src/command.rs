@@ -72,6 +72,12 @@ enum Command {
         /// Folder made by init
         #[arg(long, value_name = "DIR", default_value = "data")]
         data: PathBuf,
+        /// Recompute every invariant, and compare the books with what each container said last
+        #[arg(long)]
+        audit: bool,
+        /// Context files to compare the books with as well
+        #[arg(long, value_name = "FILE", num_args = 1.., requires = "audit")]
+        context: Vec<PathBuf>,
     },
     /// Keys
     #[command(subcommand)]
@@ -119,7 +125,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backup { data, out } => care::backup(&DataDir::new(data), &out),
-        Command::Doctor { data } => care::doctor(&DataDir::new(data)),
+        Command::Doctor { data, audit, context } => {
+            care::doctor(&DataDir::new(data), audit.then_some(context.as_slice()))
+        }
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
     }
 }

@@ -20,8 +20,8 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
-    StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense, LicenseQuery,
+    Store, StoreError, StoreFuture, StoredEvent,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -317,22 +317,16 @@ impl Store for SqliteStore {
         self.threads.read(|db| load::reconciling(db))
     }
 
-    fn newest_receipts(
+    fn firm_books(
         &self,
         after: Option<(ContainerSerial, FirmCode)>,
         limit: u32,
-    ) -> StoreFuture<'_, Vec<Receipt>> {
-        self.threads.read(move |db| {
-            let sql = format!(
-                "{} r WHERE (r.serial, r.firm_code) > (?, ?) AND r.received_at = (SELECT MAX(n.received_at)
-                    FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
-                AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
-                    AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT ?",
-                query::RECEIPT
-            );
-            let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), f.get()));
-            all(db, "receipts", &sql, params![serial, firm_code, limit], rows::receipt)
-        })
+    ) -> StoreFuture<'_, Vec<FirmBooks>> {
+        self.threads.read(move |db| audit::firm_books(db, after, limit))
+    }
+
+    fn books_of(&self, serial: ContainerSerial, firm_code: FirmCode) -> StoreFuture<'_, Option<FirmBooks>> {
+        self.threads.read(move |db| audit::books_of(db, serial, firm_code))
     }
 
     fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {

@@ -1,13 +1,18 @@
 //! Looking after a server: migrate, backup, doctor, rotate.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use futures_executor::block_on;
+use licensing_core::limits::CONTEXT_BYTES_MAX;
 use licensing_store::Store as _;
 use licensing_store_sqlite::SqliteStore;
 
+use crate::audit;
 use crate::command::settings;
+use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
 use crate::keys;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
@@ -56,7 +61,9 @@ impl Examination {
     }
 }
 
-pub(super) fn doctor(data: &DataDir) -> anyhow::Result<()> {
+/// Looks for everything that could be wrong; with `audit` also recomputes the books and compares them with the
+/// containers, and with these contexts.
+pub(super) fn doctor(data: &DataDir, audit: Option<&[PathBuf]>) -> anyhow::Result<()> {
     let mut examination = Examination { complaints: 0 };
     let config = settings(data, None);
     examination
@@ -72,7 +79,14 @@ pub(super) fn doctor(data: &DataDir) -> anyhow::Result<()> {
     examine_keys(data, &mut examination);
     match SqliteStore::open(&data.database()) {
         Err(error) => examination.of("database", Err(error.into())),
-        Ok(store) => examine_database(&store, &mut examination),
+        Ok(store) => {
+            examine_database(&store, &mut examination);
+            match (audit, config) {
+                (Some(contexts), Ok(config)) => audit_books(&store, &config, contexts, &mut examination)?,
+                (Some(_), Err(_)) => {}
+                (None, _) => examination.of("books", books(&store)),
+            }
+        }
     }
     match examination.complaints {
         0 => Ok(()),
@@ -105,14 +119,46 @@ fn examine_database(store: &SqliteStore, examination: &mut Examination) {
         Err(error) => Err(error.into()),
     };
     examination.of("database", integrity);
-    let books = match block_on(store.audit()) {
-        Ok(findings) if findings.is_empty() => Ok("every unit is where the activations say".to_owned()),
-        Ok(findings) => {
-            let shown: Vec<String> =
-                findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
-            Err(anyhow::anyhow!("{} differences: {}", findings.len(), shown.join("; ")))
-        }
-        Err(error) => Err(error.into()),
+}
+
+/// The quick look: the tables alone.
+fn books(store: &SqliteStore) -> anyhow::Result<String> {
+    let findings = block_on(store.audit())?;
+    if findings.is_empty() {
+        return Ok("every unit is where the activations say".to_owned());
+    }
+    let shown: Vec<String> = findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
+    bail!("{} differences: {}", findings.len(), shown.join("; "))
+}
+
+/// The thorough one: every difference on a line of its own.
+fn audit_books(
+    store: &SqliteStore,
+    config: &Config,
+    contexts: &[PathBuf],
+    examination: &mut Examination,
+) -> anyhow::Result<()> {
+    let makers = config.makers()?;
+    let mut report = block_on(audit::audit(store, &makers))?;
+    for path in contexts {
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed, so that a longer file is refused for what it is.
+        file.take(CONTEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        let name = path.display().to_string();
+        block_on(audit::audit_context(store, &makers, &name, &bytes, &mut report))?;
+    }
+    for which in &report.outdated {
+        println!("skipped  {which}: older than the newest receipt; make a new context");
+    }
+    for difference in &report.differences {
+        println!("DIFFERS  {difference}");
+    }
+    let state = match report.differences.len() {
+        0 => Ok(format!("0 differences, {} comparisons with containers", report.compared)),
+        1 => Err(anyhow::anyhow!("1 difference")),
+        count => Err(anyhow::anyhow!("{count} differences")),
     };
-    examination.of("books", books);
+    examination.of("audit", state);
+    Ok(())
 }
