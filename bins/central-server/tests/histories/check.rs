@@ -1,0 +1,137 @@
+//! What must hold after every step, and what must be possible at the end.
+
+use std::collections::BTreeMap;
+
+use central_server::audit::audit;
+use central_server::service::Wish;
+use licensing_core::activation::ActivationState;
+use licensing_core::container::ContainerStatus;
+use licensing_core::ids::LicenseId;
+use licensing_core::trust::emulator_maker;
+use licensing_store::{FoundLicense, LicenseQuery};
+use licensing_testkit::server::firm;
+
+use crate::moves::{clear, contact};
+use crate::world::{Question, World};
+
+fn lines(world: &World<'_>) -> Vec<FoundLicense> {
+    let query = LicenseQuery { limit: 1_000, ..LicenseQuery::default() };
+    world.runtime.block_on(world.central.service().store().find_licenses(query)).unwrap()
+}
+
+/// What honest containers really hold of each license, but for what was given up for lost there.
+fn held(world: &mut World<'_>) -> BTreeMap<LicenseId, u64> {
+    let mut all: BTreeMap<LicenseId, u64> = BTreeMap::new();
+    for at in 0..world.computers.len() {
+        if !world.computers[at].honest {
+            continue;
+        }
+        let serial = world.computers[at].serial;
+        let store = world.central.service().store();
+        let books = world.runtime.block_on(store.books_of(serial, firm())).unwrap();
+        let mut here: BTreeMap<LicenseId, u64> = BTreeMap::new();
+        for product in world.computers[at].container().firms().unwrap().iter().flat_map(|firm| &firm.products) {
+            *here.entry(product.license).or_default() += u64::from(product.quantity);
+        }
+        for lost in books.iter().flat_map(|books| &books.activations) {
+            if matches!(lost.state, ActivationState::Superseded { .. })
+                && let Some(held) = here.get_mut(&lost.license)
+            {
+                *held = held.saturating_sub(u64::from(lost.quantity));
+            }
+        }
+        for (license, quantity) in here {
+            *all.entry(license).or_default() += quantity;
+        }
+    }
+    all
+}
+
+/// Nothing is doubled, and the tables agree with each other. That nothing is lost, every fresh context shows.
+pub(crate) fn invariants(world: &mut World<'_>) {
+    let store = world.central.service().store();
+    let findings = world.runtime.block_on(store.audit()).unwrap();
+    assert!(findings.is_empty(), "{findings:?}");
+    let held = held(world);
+    for found in lines(world) {
+        let (line, ledger) = (&found.line, &found.line.ledger);
+        assert_eq!(ledger.total(), u64::from(line.quantity), "parts of {}", line.id);
+        let free = u64::from(ledger.available() + ledger.withdrawn());
+        let out = held.get(&line.id).copied().unwrap_or(0);
+        assert!(
+            free + out <= u64::from(line.quantity),
+            "{}: {free} free and {out} in containers of {}",
+            line.id,
+            line.quantity
+        );
+    }
+}
+
+fn status(world: &World<'_>, at: usize) -> Option<ContainerStatus> {
+    let store = world.central.service().store();
+    let serial = world.computers[at].serial;
+    let container = world.runtime.block_on(store.container(serial)).unwrap();
+    container.map(|container| container.status)
+}
+
+/// With a working channel every transfer can be finished by the user alone, within two contacts; what may come back
+/// comes back; and the audit finds nothing.
+pub(crate) fn finish(world: &mut World<'_>) {
+    world.note("=== the end");
+    world.on_its_way.clear();
+    for computer in &mut world.computers {
+        computer.clock_error = 0;
+    }
+    for at in 0..world.computers.len() {
+        make_honest(world, at);
+        for _ in 0..2 {
+            contact(world, at, &Question::Transfer(Wish::Automatic, None));
+        }
+        nothing_is_open(world, at);
+    }
+    for _ in 0..2 {
+        for at in 0..world.computers.len() {
+            for sold in 0..world.sold.len() {
+                contact(world, at, &Question::Transfer(Wish::GiveBack(Vec::new()), Some(sold)));
+                contact(world, at, &Question::Transfer(Wish::Automatic, None));
+                crate::moves::grant_all(world);
+            }
+        }
+    }
+    for at in 0..world.computers.len() {
+        nothing_is_open(world, at);
+    }
+    invariants(world);
+    let makers = [emulator_maker().public_key()];
+    let report = world.runtime.block_on(audit(world.central.service().store(), &makers)).unwrap();
+    assert!(report.differences.is_empty(), "{:#?}", report.differences);
+}
+
+/// The vendor clears a container that was put back, and it says what it holds.
+fn make_honest(world: &mut World<'_>, at: usize) {
+    for _ in 0..3 {
+        if world.computers[at].honest {
+            return;
+        }
+        contact(world, at, &Question::Transfer(Wish::Automatic, None));
+        match status(world, at) {
+            Some(ContainerStatus::ManipulationDetected) => clear(world, at),
+            // An old copy that is just as the newest was, or a container nobody had seen: no harm was done.
+            Some(ContainerStatus::Normal) | None => world.computers[at].honest = true,
+            Some(ContainerStatus::Blacklisted) => return,
+        }
+    }
+    assert!(world.computers[at].honest, "{} cannot be cleared", world.computers[at].serial);
+}
+
+fn nothing_is_open(world: &mut World<'_>, at: usize) {
+    if status(world, at) != Some(ContainerStatus::Normal) {
+        return;
+    }
+    let serial = world.computers[at].serial;
+    let store = world.central.service().store();
+    let Some(books) = world.runtime.block_on(store.books_of(serial, firm())).unwrap() else { return };
+    assert!(books.firm.pending.is_empty() && books.firm.voided.is_empty(), "{serial}: steps are unproven");
+    let open = books.activations.iter().find(|a| a.state.pending_step().is_some());
+    assert_eq!(open, None, "{serial}: a transfer is unfinished");
+}
