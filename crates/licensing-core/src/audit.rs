@@ -48,7 +48,10 @@ impl std::fmt::Display for Difference {
                 write!(f, "doubled: license {license}: {booked} in the books, {held} in the container")
             }
             Self::UnknownPlace { counter, confirmed } => {
-                write!(f, "the container is at counter {counter} of a history the books do not know; {confirmed} is proven")
+                write!(
+                    f,
+                    "the container is at counter {counter} of a history the books do not know; {confirmed} is proven"
+                )
             }
         }
     }
