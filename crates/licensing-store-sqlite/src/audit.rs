@@ -66,7 +66,8 @@ const STEP_PROOFS: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code F
         AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.hash = s.proof AND r.serial = s.serial
             AND r.firm_code = s.firm_code)";
 
-const PROOFS: &str = "SELECT a.id AS id FROM activations a WHERE a.state IN ('active', 'returned', 'consumed', 'cancelled')
+const PROOFS: &str =
+    "SELECT a.id AS id FROM activations a WHERE a.state IN ('active', 'returned', 'consumed', 'cancelled')
         AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.hash = a.proof AND r.serial = a.container
             AND r.firm_code = a.firm_code)";
 
@@ -86,7 +87,8 @@ const REPLACED: &str = "SELECT l.id AS id FROM licenses l
             (SELECT 1 FROM licenses o WHERE o.id = l.replaces AND o.replaced_by = l.id))";
 
 /// What was given up for lost is given up in a container that was shut out.
-const SUPERSEDED: &str = "SELECT a.id AS id FROM activations a LEFT JOIN containers c ON c.serial = a.container
+const SUPERSEDED: &str =
+    "SELECT a.id AS id FROM activations a LEFT JOIN containers c ON c.serial = a.container
     WHERE a.state = 'superseded' AND c.status IS NOT 'blacklisted'";
 
 /// Every blacklisted container is on the list, and nobody else.
@@ -151,7 +153,8 @@ pub(crate) fn run(db: &mut Connection) -> Result<Vec<Finding>, StoreError> {
 
 /// Recomputes every step and every link of the chains from the stored bytes.
 fn steps(db: &Connection) -> Result<Vec<Finding>, StoreError> {
-    const SQL: &str = "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at,
+    const SQL: &str =
+        "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at,
         voided FROM steps";
     let is_sound = |row: &Reader<'_>| {
         let (step, _) = rows::step(row)?;

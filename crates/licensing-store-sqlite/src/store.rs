@@ -20,8 +20,8 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense, LicenseQuery,
-    Store, StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
+    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -52,7 +52,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = migrate::connect(path, flags)?;
         migrate::migrate(&mut connection)?;
-        Self::start(connection, path)
+        Self::start(connection, path, READERS)
     }
 
     /// Opens a database of exactly the schema version this program knows.
@@ -60,12 +60,20 @@ impl SqliteStore {
     /// # Errors
     /// There is none, it is of another version, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with_readers(path, READERS)
+    }
+
+    /// As [`SqliteStore::open`], with so many connections for reading: fewer open faster.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with_readers(path: &Path, readers: usize) -> Result<Self, OpenError> {
         if !path.exists() {
             return Err(OpenError::Missing);
         }
         let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::check(&connection)?;
-        Self::start(connection, path)
+        Self::start(connection, path, readers.max(1))
     }
 
     /// Brings an older database up to date; gives the number of migrations applied.
@@ -79,13 +87,13 @@ impl SqliteStore {
         migrate::upgrade(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
-    fn start(writer: Connection, path: &Path) -> Result<Self, OpenError> {
+    fn start(writer: Connection, path: &Path, readers: usize) -> Result<Self, OpenError> {
         let reader = |_| {
             let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
-        let readers = (0..READERS).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
+        let readers = (0..readers).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
         let threads = Threads::start(writer, readers)
             .map_err(|error| OpenError::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
         Ok(Self { threads, path: path.to_owned() })

@@ -78,9 +78,12 @@ impl Beginning {
         for (id, options) in ITEMS {
             let mut item: serde_json::Value = serde_json::from_str(options).unwrap();
             let code = 6_000_010;
-            for (field, value) in
-                [("id", json!(id)), ("name", json!(id)), ("firm_code", json!(code)), ("product_code", json!(1))]
-            {
+            for (field, value) in [
+                ("id", json!(id)),
+                ("name", json!(id)),
+                ("firm_code", json!(code)),
+                ("product_code", json!(1)),
+            ] {
                 item[field] = value;
             }
             let request = serde_json::from_value(item).unwrap();
@@ -130,7 +133,7 @@ impl<'a> Central<'a> {
     }
 
     fn open(&mut self) {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&self.file()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with_readers(&self.file(), 1).unwrap());
         let seed = self.seed.wrapping_mul(64).wrapping_add(self.crashes);
         self.service = Some(service(store, &self.beginning.keys, &self.clock, seed));
     }

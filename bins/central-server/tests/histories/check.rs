@@ -21,19 +21,16 @@ fn lines(world: &World<'_>) -> Vec<FoundLicense> {
 
 /// What honest containers really hold of each license, but for what was given up for lost there.
 fn held(world: &mut World<'_>) -> BTreeMap<LicenseId, u64> {
+    let store = world.central.service().store();
+    let books = world.runtime.block_on(store.firm_books(None, 100)).unwrap();
     let mut all: BTreeMap<LicenseId, u64> = BTreeMap::new();
-    for at in 0..world.computers.len() {
-        if !world.computers[at].honest {
-            continue;
-        }
-        let serial = world.computers[at].serial;
-        let store = world.central.service().store();
-        let books = world.runtime.block_on(store.books_of(serial, firm())).unwrap();
+    for computer in world.computers.iter_mut().filter(|computer| computer.honest) {
+        let books = books.iter().find(|books| books.firm.serial == computer.serial);
         let mut here: BTreeMap<LicenseId, u64> = BTreeMap::new();
-        for product in world.computers[at].container().firms().unwrap().iter().flat_map(|firm| &firm.products) {
+        for product in computer.container().firms().unwrap().iter().flat_map(|firm| &firm.products) {
             *here.entry(product.license).or_default() += u64::from(product.quantity);
         }
-        for lost in books.iter().flat_map(|books| &books.activations) {
+        for lost in books.into_iter().flat_map(|books| &books.activations) {
             if matches!(lost.state, ActivationState::Superseded { .. })
                 && let Some(held) = here.get_mut(&lost.license)
             {
@@ -49,11 +46,15 @@ fn held(world: &mut World<'_>) -> BTreeMap<LicenseId, u64> {
 
 /// Nothing is doubled, and the tables agree with each other. That nothing is lost, every fresh context shows.
 pub(crate) fn invariants(world: &mut World<'_>) {
+    if !std::mem::take(&mut world.changed) {
+        return;
+    }
     let store = world.central.service().store();
     let findings = world.runtime.block_on(store.audit()).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
     let held = held(world);
-    for found in lines(world) {
+    let lines = lines(world);
+    for found in &lines {
         let (line, ledger) = (&found.line, &found.line.ledger);
         assert_eq!(ledger.total(), u64::from(line.quantity), "parts of {}", line.id);
         let free = u64::from(ledger.available() + ledger.withdrawn());
@@ -64,6 +65,18 @@ pub(crate) fn invariants(world: &mut World<'_>) {
             line.id,
             line.quantity
         );
+        // A replacement is as large as what it was exchanged for, and the two are never both there.
+        if let Some(old) = lines.iter().find(|old| Some(old.line.id) == line.replaces) {
+            let old_out = held.get(&old.line.id).copied().unwrap_or(0);
+            let new = u64::from(ledger.available()) + out;
+            assert!(
+                new + old_out <= u64::from(old.line.quantity),
+                "{new} of {} besides {old_out} of {} it replaces, of {}",
+                line.id,
+                old.line.id,
+                old.line.quantity
+            );
+        }
     }
 }
 
@@ -86,21 +99,25 @@ pub(crate) fn finish(world: &mut World<'_>) {
         make_honest(world, at);
         for _ in 0..2 {
             contact(world, at, &Question::Transfer(Wish::Automatic, None));
+            if is_settled(world, at) {
+                break;
+            }
         }
         nothing_is_open(world, at);
     }
+    // Once to ask where the vendor has to approve, once to do it.
     for _ in 0..2 {
         for at in 0..world.computers.len() {
-            for sold in 0..world.sold.len() {
+            for sold in active_in(world, at) {
                 contact(world, at, &Question::Transfer(Wish::GiveBack(Vec::new()), Some(sold)));
-                contact(world, at, &Question::Transfer(Wish::Automatic, None));
-                crate::moves::grant_all(world);
             }
         }
+        crate::moves::grant_all(world);
     }
     for at in 0..world.computers.len() {
         nothing_is_open(world, at);
     }
+    world.changed = true;
     invariants(world);
     let makers = [emulator_maker().public_key()];
     let report = world.runtime.block_on(audit(world.central.service().store(), &makers)).unwrap();
@@ -124,14 +141,39 @@ fn make_honest(world: &mut World<'_>, at: usize) {
     assert!(world.computers[at].honest, "{} cannot be cleared", world.computers[at].serial);
 }
 
-fn nothing_is_open(world: &mut World<'_>, at: usize) {
+/// Tickets of which something is active in a container that is served.
+fn active_in(world: &World<'_>, at: usize) -> Vec<usize> {
     if status(world, at) != Some(ContainerStatus::Normal) {
-        return;
+        return Vec::new();
+    }
+    let store = world.central.service().store();
+    let books = world.runtime.block_on(store.books_of(world.computers[at].serial, firm())).unwrap();
+    let active = |license: &LicenseId| {
+        let mut here = books.iter().flat_map(|books| &books.activations);
+        here.any(|a| a.license == *license && matches!(a.state, ActivationState::Active { .. }))
+    };
+    (0..world.sold.len()).filter(|sold| world.sold[*sold].licenses.iter().any(active)).collect()
+}
+
+fn is_settled(world: &World<'_>, at: usize) -> bool {
+    open_business(world, at).is_none()
+}
+
+/// What is unproven in a container that is served.
+fn open_business(world: &World<'_>, at: usize) -> Option<String> {
+    if status(world, at) != Some(ContainerStatus::Normal) {
+        return None;
     }
     let serial = world.computers[at].serial;
     let store = world.central.service().store();
-    let Some(books) = world.runtime.block_on(store.books_of(serial, firm())).unwrap() else { return };
-    assert!(books.firm.pending.is_empty() && books.firm.voided.is_empty(), "{serial}: steps are unproven");
-    let open = books.activations.iter().find(|a| a.state.pending_step().is_some());
-    assert_eq!(open, None, "{serial}: a transfer is unfinished");
+    let books = world.runtime.block_on(store.books_of(serial, firm())).unwrap()?;
+    if !books.firm.pending.is_empty() || !books.firm.voided.is_empty() {
+        return Some(format!("{serial}: steps are unproven"));
+    }
+    let open = books.activations.iter().find(|a| a.state.pending_step().is_some())?;
+    Some(format!("{serial}: a transfer is unfinished: {open:?}"))
+}
+
+fn nothing_is_open(world: &World<'_>, at: usize) {
+    assert_eq!(open_business(world, at), None);
 }

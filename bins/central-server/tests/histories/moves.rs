@@ -16,8 +16,9 @@ const TICKETS: usize = 4;
 /// One step of a history.
 pub(crate) fn step(world: &mut World<'_>) {
     match world.dice.up_to(100) {
-        0..=29 => whole_transfer(world),
-        30..=44 => {
+        0..=19 => whole_transfer(world),
+        20..=35 => broken_transfer(world),
+        36..=44 => {
             let (at, question) = wish(world);
             world.note(format!("{} asks {question:?}", world.computers[at].serial));
             world.ask(at, question);
@@ -27,6 +28,7 @@ pub(crate) fn step(world: &mut World<'_>) {
         70..=73 => power_cut(world),
         74..=76 => {
             world.note("the server crashes");
+            world.changed = true;
             world.central.crash();
         }
         77..=81 => time_passes(world),
@@ -61,9 +63,9 @@ fn wish(world: &mut World<'_>) -> (usize, Question) {
         vec![SelectionMessage { id, quantity }]
     };
     let wish = match world.dice.up_to(20) {
-        0..=7 => Wish::Activate(some(world)),
-        8..=12 => Wish::GiveBack(some(world)),
-        13..=14 => Wish::Cancel,
+        0..=6 => Wish::Activate(some(world)),
+        7..=11 => Wish::GiveBack(some(world)),
+        12..=14 => Wish::Cancel,
         15 => {
             let licenses = some(world).into_iter().map(|message| message.id).collect();
             Wish::Reactivate { licenses, accepted: true }
@@ -83,6 +85,20 @@ fn whole_transfer(world: &mut World<'_>) {
     let (at, question) = wish(world);
     world.note(format!("{} and the server: {question:?}", world.computers[at].serial));
     contact(world, at, &question);
+}
+
+/// A transfer that breaks off: the update is on its way, or imported and nobody tells.
+fn broken_transfer(world: &mut World<'_>) {
+    let (at, question) = wish(world);
+    world.note(format!("{} and the server, broken off: {question:?}", world.computers[at].serial));
+    let Some(context) = world.context(at) else { return };
+    let key = world.fresh();
+    let Some(update) = world.arrive(&question, &context, key) else { return };
+    if world.dice.chance(30) {
+        world.import(at, &update);
+    } else {
+        world.on_its_way.push(Message::ToComputer { computer: at, update });
+    }
 }
 
 /// Context, answer, import, receipt.
@@ -149,6 +165,7 @@ fn power_cut(world: &mut World<'_>) {
         Message::ToComputer { computer, update } if *computer == at => Some(update.clone()),
         _ => None,
     });
+    world.changed = true;
     world.note(format!("the power of {} fails after {operations}", world.computers[at].serial));
     match update {
         Some(update) => {
@@ -209,6 +226,7 @@ fn vendor(world: &mut World<'_>) {
     let sold = world.dice.up_to(world.sold.len());
     let licenses = &world.sold[sold].licenses;
     let license = licenses[world.dice.up_to(licenses.len())];
+    world.changed = true;
     let actor = world.central.actor();
     let choice = world.dice.up_to(8);
     let service = world.central.service();
@@ -260,6 +278,7 @@ fn answer(world: &mut World<'_>, id: licensing_core::ids::ApprovalId, grant: boo
 }
 
 fn push(world: &mut World<'_>) {
+    world.changed = true;
     let computer = any_computer(world);
     let serial = world.computers[computer].serial;
     let firm = licensing_testkit::server::firm();
@@ -295,6 +314,7 @@ fn use_it(world: &mut World<'_>) {
 }
 
 fn put_back(world: &mut World<'_>) {
+    world.changed = true;
     let (at, seed) = (any_computer(world), world.fresh());
     if world.dice.chance(50) {
         world.note(format!("an old file of {} is put back", world.computers[at].serial));
@@ -306,6 +326,7 @@ fn put_back(world: &mut World<'_>) {
 }
 
 fn shut_out_or_clear(world: &mut World<'_>) {
+    world.changed = true;
     let at = any_computer(world);
     if world.dice.chance(15) {
         let serial = world.computers[at].serial;

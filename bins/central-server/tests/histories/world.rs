@@ -51,6 +51,8 @@ pub(crate) struct World<'a> {
     answers: std::collections::BTreeMap<u64, Vec<u8>>,
     orders: u32,
     keys: u64,
+    /// Whether the books or what a container holds may have changed since the last look.
+    pub(crate) changed: bool,
     /// What happened, for a failure's report.
     pub(crate) log: Vec<String>,
 }
@@ -67,6 +69,7 @@ impl<'a> World<'a> {
             answers: std::collections::BTreeMap::new(),
             orders: 0,
             keys: 0,
+            changed: true,
             log: Vec::new(),
         };
         world.buy_computer(ContainerKind::Act, 0);
@@ -96,7 +99,7 @@ impl<'a> World<'a> {
 
     /// Somebody buys one to three items.
     pub(crate) fn order(&mut self, ticket: &str) {
-        self.orders += 1;
+        (self.orders, self.changed) = (self.orders + 1, true);
         let mut items = Vec::new();
         for _ in 0..self.dice.up_to(3) + 1 {
             let (item, _) = crate::central::ITEMS[self.dice.up_to(crate::central::ITEMS.len())];
@@ -111,7 +114,8 @@ impl<'a> World<'a> {
         match self.runtime.block_on(created) {
             Ok(answer) => {
                 let answer: OrderAnswer = serde_json::from_slice(&answer.body).unwrap();
-                let licenses: Vec<LicenseId> = answer.licenses.iter().map(|l| l.id.parse().unwrap()).collect();
+                let licenses: Vec<LicenseId> =
+                    answer.licenses.iter().map(|l| l.id.parse().unwrap()).collect();
                 self.note(format!("order {order} on {ticket}: {items:?}"));
                 match self.sold.iter_mut().find(|sold| sold.ticket == answer.ticket) {
                     Some(sold) => sold.licenses.extend(licenses),
@@ -169,6 +173,7 @@ impl<'a> World<'a> {
 
     /// A question arrives; gives the update of the answer.
     pub(crate) fn arrive(&mut self, question: &Question, context: &[u8], key: u64) -> Option<Vec<u8>> {
+        self.changed = true;
         let text = to_base64(context);
         let actor = self.central.actor();
         let outcome = match question {
@@ -224,6 +229,7 @@ impl<'a> World<'a> {
 
     /// An update arrives at a computer; `false` when the power failed.
     pub(crate) fn import(&mut self, at: usize, update: &[u8]) -> bool {
+        self.changed = true;
         let seed = self.fresh();
         let computer = &mut self.computers[at];
         let (serial, honest) = (computer.serial, computer.honest);
