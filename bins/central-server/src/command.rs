@@ -2,6 +2,7 @@
 
 mod care;
 mod init;
+mod restore;
 mod serve;
 
 pub use serve::service;
@@ -67,6 +68,15 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Put a backup in the place of the database while the server is stopped, and begin the reconciliation
+    Restore {
+        /// Folder made by init
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+        /// The backup
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Look for everything that could be wrong: keys, permissions, certificates, database, books
     Doctor {
         /// Folder made by init
@@ -125,6 +135,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backup { data, out } => care::backup(&DataDir::new(data), &out),
+        Command::Restore { data, from } => restore::run(&DataDir::new(data), &from),
         Command::Doctor { data, audit, context } => {
             care::doctor(&DataDir::new(data), audit.then_some(context.as_slice()))
         }

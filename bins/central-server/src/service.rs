@@ -33,6 +33,7 @@ pub use attempt::Idempotency;
 pub use failure::Failure;
 pub use history::HistoryFilter;
 pub use licenses::LicenseFilter;
+pub use reconciliation::begin_reconciliation;
 pub use tickets::Holder;
 pub use transfers::Wish;
 

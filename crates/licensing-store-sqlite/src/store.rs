@@ -117,6 +117,42 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Copies a backup into a new file, brings it up to date, and opens that.
+    ///
+    /// # Errors
+    /// `to` exists, or `from` is no database, newer than this program, or damaged.
+    pub fn copy_of(from: &Path, to: &Path) -> Result<Self, OpenError> {
+        if to.exists() {
+            return Err(OpenError::Exists);
+        }
+        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut target = Connection::open(to)?;
+        let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
+        backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)?;
+        drop(backup);
+        drop(target);
+        migrate::upgrade(&mut migrate::connect(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
+        Self::open(to)
+    }
+
+    /// Makes a database that nobody has open one complete file, without a log beside it.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`], or it is damaged.
+    pub fn seal(path: &Path) -> Result<(), OpenError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let sealed: Result<String, _> =
+            connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0));
+        match sealed {
+            Ok(mode) if mode == "delete" => Ok(()),
+            Ok(_) => Err(OpenError::InUse),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                Err(OpenError::InUse)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Whether the file is physically intact.
     ///
     /// # Errors

@@ -19,12 +19,16 @@ fn lines(world: &World<'_>) -> Vec<FoundLicense> {
     world.runtime.block_on(world.central.service().store().find_licenses(query)).unwrap()
 }
 
-/// What honest containers really hold of each license, but for what was given up for lost there.
-fn held(world: &mut World<'_>) -> BTreeMap<LicenseId, u64> {
+/// What honest containers really hold of each license, but for what was given up for lost there, and for the containers
+/// that are left out.
+fn held(world: &mut World<'_>, without: &[bool]) -> BTreeMap<LicenseId, u64> {
     let store = world.central.service().store();
     let books = world.runtime.block_on(store.firm_books(None, 100)).unwrap();
     let mut all: BTreeMap<LicenseId, u64> = BTreeMap::new();
-    for computer in world.computers.iter_mut().filter(|computer| computer.honest) {
+    for (at, computer) in world.computers.iter_mut().enumerate() {
+        if !computer.honest || without.get(at) == Some(&true) {
+            continue;
+        }
         let books = books.iter().find(|books| books.firm.serial == computer.serial);
         let mut here: BTreeMap<LicenseId, u64> = BTreeMap::new();
         for product in computer.container().firms().unwrap().iter().flat_map(|firm| &firm.products) {
@@ -52,7 +56,7 @@ pub(crate) fn invariants(world: &mut World<'_>) {
     let store = world.central.service().store();
     let findings = world.runtime.block_on(store.audit()).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
-    let held = held(world);
+    let held = held(world, &[]);
     let lines = lines(world);
     for found in &lines {
         let (line, ledger) = (&found.line, &found.line.ledger);
@@ -65,18 +69,26 @@ pub(crate) fn invariants(world: &mut World<'_>) {
             line.id,
             line.quantity
         );
-        // A replacement is as large as what it was exchanged for, and the two are never both there.
-        if let Some(old) = lines.iter().find(|old| Some(old.line.id) == line.replaces) {
-            let old_out = held.get(&old.line.id).copied().unwrap_or(0);
-            let new = u64::from(ledger.available()) + out;
-            assert!(
-                new + old_out <= u64::from(old.line.quantity),
-                "{new} of {} besides {old_out} of {} it replaces, of {}",
-                line.id,
-                old.line.id,
-                old.line.quantity
-            );
-        }
+    }
+    exchanges(world, &lines);
+}
+
+/// A replacement is as large as what it was exchanged for, and the two are never both there, but for a container that
+/// was shut out and does not know yet.
+fn exchanges(world: &mut World<'_>, lines: &[FoundLicense]) {
+    if lines.iter().all(|found| found.line.replaces.is_none()) {
+        return;
+    }
+    let shut_out: Vec<bool> = (0..world.computers.len())
+        .map(|at| status(world, at) == Some(ContainerStatus::Blacklisted))
+        .collect();
+    let held = held(world, &shut_out);
+    let out = |license| held.get(&license).copied().unwrap_or(0);
+    for new in lines {
+        let Some(old) = lines.iter().find(|old| Some(old.line.id) == new.line.replaces) else { continue };
+        let right = u64::from(new.line.ledger.available()) + out(new.line.id) + out(old.line.id);
+        let of = u64::from(old.line.quantity);
+        assert!(right <= of, "{right} of {} and {} it replaces, of {of}", new.line.id, old.line.id);
     }
 }
 
