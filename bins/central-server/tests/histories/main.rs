@@ -27,8 +27,18 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
-/// Lives one history; gives what happened, and what went wrong.
-fn live(beginning: &Beginning, folder: &Path, seed: u64) -> Result<(), (Vec<String>, String)> {
+/// What is counted, and how it begins in the log of a history.
+const COUNTED: [(&str, &str); 6] = [
+    ("updates issued", "  answered with"),
+    ("requests refused", "  refused: "),
+    ("power cuts", "the power of "),
+    ("server crashes", "the server crashes"),
+    ("whole machines put back", "all of "),
+    ("decisions of the vendor", "the vendor does "),
+];
+
+/// Lives one history; gives what happened, or that and what went wrong.
+fn live(beginning: &Beginning, folder: &Path, seed: u64) -> Result<[u64; 6], (Vec<String>, String)> {
     let runtime = runtime();
     let folder = folder.join(seed.to_string());
     let mut world = World::begin(&runtime, Central::begin(beginning, &folder, seed), seed);
@@ -43,7 +53,8 @@ fn live(beginning: &Beginning, folder: &Path, seed: u64) -> Result<(), (Vec<Stri
     let log = std::mem::take(&mut world.log);
     drop(world);
     std::fs::remove_dir_all(&folder).unwrap();
-    outcome.map_err(|panic| {
+    let count = |(_, begin): (&str, &str)| log.iter().filter(|line| line.starts_with(begin)).count() as u64;
+    outcome.map(|()| COUNTED.map(count)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         (log, text.unwrap_or_default())
@@ -64,13 +75,14 @@ fn nothing_is_ever_lost_or_doubled() {
     let beginning = Beginning::make(folder.path(), &runtime());
     if let Some(seed) = proof::only_seed() {
         match live(&beginning, folder.path(), seed) {
-            Ok(()) => return println!("seed {seed} holds"),
+            Ok(_) => return println!("seed {seed} holds"),
             Err((log, what)) => panic!("{}", tell(seed, &log, &what)),
         }
     }
     let histories = proof::size(HISTORIES.0, HISTORIES.1);
     let next = AtomicU64::new(0);
     let failed = Mutex::new(None);
+    let counted = COUNTED.map(|_| AtomicU64::new(0));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -80,8 +92,15 @@ fn nothing_is_ever_lost_or_doubled() {
                     if seed >= histories || failed.lock().unwrap().is_some() {
                         return;
                     }
-                    if let Err((log, what)) = live(&beginning, folder.path(), seed) {
-                        failed.lock().unwrap().get_or_insert((seed, log, what));
+                    match live(&beginning, folder.path(), seed) {
+                        Ok(counts) => {
+                            for (all, count) in counted.iter().zip(counts) {
+                                all.fetch_add(count, Ordering::Relaxed);
+                            }
+                        }
+                        Err((log, what)) => {
+                            failed.lock().unwrap().get_or_insert((seed, log, what));
+                        }
                     }
                 }
             });
@@ -90,6 +109,12 @@ fn nothing_is_ever_lost_or_doubled() {
     if let Some((seed, log, what)) = failed.into_inner().unwrap() {
         panic!("{}", tell(seed, &log, &what));
     }
+    let counts: Vec<(&'static str, u64)> =
+        COUNTED.iter().map(|(name, _)| *name).zip(counted.map(AtomicU64::into_inner)).collect();
+    assert!(
+        counts.iter().all(|(_, count)| *count > 0 || histories < 100),
+        "not everything was tried: {counts:?}"
+    );
     Figures {
         name: "histories",
         what: "Random histories of the whole system: services, database, both kinds of container, a channel that loses, \
@@ -97,7 +122,7 @@ fn nothing_is_ever_lost_or_doubled() {
         count: histories,
         unit: "histories of 60 steps",
         seeds: Some((0, histories - 1)),
-        more: vec![],
+        more: counts,
     }
     .tell();
 }
