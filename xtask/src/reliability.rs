@@ -19,8 +19,8 @@ The bound: when something did not happen in N independent tries, then it happens
 ";
 
 const TAIL: &str = "
-To repeat a proof: `PROOF_COUNT=N` sets how often, `PROOF_SEED=N` tries one seed alone and exactly as it was, and a
-failure prints the command. To look at a server in use: `central-server doctor --audit` recomputes every invariant from
+To repeat a proof: `PROOF_COUNT=N` sets how often, `PROOF_FIRST=N` the first seed, and `PROOF_SEED=N` tries one seed
+alone and exactly as it was: a failure prints the command. To look at a server in use: `central-server doctor --audit` recomputes every invariant from
 its tables and compares them with what each container said last.
 ";
 

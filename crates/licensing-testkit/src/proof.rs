@@ -9,6 +9,9 @@ pub const LONG: &str = "PROOF_LONG";
 /// Set by hand: exactly so many tries.
 pub const COUNT: &str = "PROOF_COUNT";
 
+/// Set by hand: the first seed, to try others than last time.
+pub const FIRST: &str = "PROOF_FIRST";
+
 /// Set by hand: only the history of this seed.
 pub const SEED: &str = "PROOF_SEED";
 
@@ -28,6 +31,15 @@ fn number(name: &str) -> Option<u64> {
 #[must_use]
 pub fn size(ci: u64, long: u64) -> u64 {
     number(COUNT).unwrap_or(if setting(LONG).is_some() { long } else { ci })
+}
+
+/// The seed to begin with.
+///
+/// # Panics
+/// A setting is not a number.
+#[must_use]
+pub fn first_seed() -> u64 {
+    number(FIRST).unwrap_or(0)
 }
 
 /// The only seed to try, when somebody looks into a failure.
