@@ -2,6 +2,7 @@
 
 mod demo;
 mod fixtures;
+mod reliability;
 mod shell;
 mod test;
 mod tidy;
@@ -10,7 +11,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo [--keep]     the main job on real programs: order, ticket, activation, receipt, return
-cargo xtask test [--long]     every test and check; --long for many more random histories
+cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs
+cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["demo", "--keep"] => demo::run(true),
         ["test"] => test::run_all(false),
         ["test", "--long"] => test::run_all(true),
+        ["reliability"] => reliability::run(),
         ["fixtures"] => fixtures::run(),
         ["tidy"] => tidy::run(),
         _ => {

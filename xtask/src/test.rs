@@ -12,7 +12,7 @@ use crate::shell::{capture, cargo, root, run};
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Runs every check. `long` multiplies the random histories.
+/// Runs every check. `long` runs every proof at its large size.
 pub(crate) fn run_all(long: bool) -> Result<()> {
     let started = Instant::now();
     step(started, "format");
@@ -58,7 +58,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     tests.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
     tests.env(VARIABLE, postgres.socket());
     if long {
-        tests.env("PROPTEST_CASES", "20000");
+        tests.env("PROPTEST_CASES", "20000").env(licensing_testkit::proof::LONG, "1");
     }
     let mut passed = count_passed(&mut tests)?;
     step(started, "the stories again, on PostgreSQL");

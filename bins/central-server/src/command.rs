@@ -2,6 +2,7 @@
 
 mod care;
 mod init;
+mod restore;
 mod serve;
 
 pub use serve::service;
@@ -87,10 +88,25 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Put a backup in the place of the database while the server is stopped, and begin the reconciliation
+    Restore {
+        /// Folder made by init
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+        /// The backup
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Look for everything that could be wrong: keys, permissions, certificates, database, books
     Doctor {
         #[command(flatten)]
         home: Home,
+        /// Recompute every invariant, and compare the books with what each container said last
+        #[arg(long)]
+        audit: bool,
+        /// Context files to compare the books with as well
+        #[arg(long, value_name = "FILE", num_args = 1.., requires = "audit")]
+        context: Vec<PathBuf>,
     },
     /// Keys
     #[command(subcommand)]
@@ -143,7 +159,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backup { home, out } => care::backup(&home, &out),
-        Command::Doctor { home } => care::doctor(&home),
+        Command::Restore { data, from } => restore::run(&DataDir::new(data), &from),
+        Command::Doctor { home, audit, context } => {
+            care::doctor(&home, audit.then_some(context.as_slice()))
+        }
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
     }
 }

@@ -4,6 +4,7 @@
 //! that and knows nothing of HTTP; [`http`] maps addresses, credentials and limits onto it; [`command`] are the
 //! verbs of the command line. Clock and randomness of the process are in [`system`], nowhere else.
 
+pub mod audit;
 pub mod command;
 pub mod config;
 pub mod data_dir;

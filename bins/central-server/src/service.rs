@@ -18,6 +18,7 @@ mod transfers;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use licensing_core::Entropy;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::Actor;
 use licensing_core::ids::FirmCode;
@@ -32,12 +33,13 @@ pub use attempt::Idempotency;
 pub use failure::Failure;
 pub use history::HistoryFilter;
 pub use licenses::LicenseFilter;
+pub use reconciliation::begin_reconciliation;
 pub use tickets::Holder;
 pub use transfers::Wish;
 
 use crate::keys::{FirmKeys, KeyRing};
 use crate::metrics::Metrics;
-use crate::system::{Clock, SystemEntropy};
+use crate::system::{Clock, Randomness, SystemEntropy};
 
 /// Most entries a page holds, and how many it holds when not told.
 pub const PAGE_MAX: u32 = 500;
@@ -92,7 +94,7 @@ pub struct Service {
     keys: RwLock<Arc<KeyRing>>,
     rules: Rules,
     clock: Arc<dyn Clock>,
-    entropy: SystemEntropy,
+    randomness: Arc<dyn Randomness>,
     metrics: Arc<Metrics>,
     stripes: attempt::Stripes,
 }
@@ -118,10 +120,20 @@ impl Service {
             keys: RwLock::new(Arc::new(keys)),
             rules,
             clock,
-            entropy: SystemEntropy::default(),
+            randomness: Arc::new(SystemEntropy::default()),
             metrics,
             stripes: attempt::Stripes::default(),
         }
+    }
+
+    /// The same services with another source of randomness: what they do can be repeated exactly.
+    ///
+    /// # Security
+    /// Every key, ticket and seal rests on it. Only tests have a reason to replace it.
+    #[must_use]
+    pub fn with_randomness(mut self, randomness: Arc<dyn Randomness>) -> Self {
+        self.randomness = randomness;
+        self
     }
 
     /// The database.
@@ -156,8 +168,8 @@ impl Service {
 
     /// Fresh randomness.
     #[must_use]
-    pub fn entropy(&self) -> SystemEntropy {
-        self.entropy.clone()
+    pub fn entropy(&self) -> Box<dyn Entropy + Send> {
+        self.randomness.source()
     }
 
     fn server_rules(&self) -> ServerRules {

@@ -10,6 +10,18 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+/// Where the randomness of requests comes from: each gets a source of its own.
+pub trait Randomness: Send + Sync + 'static {
+    /// A source for one request.
+    fn source(&self) -> Box<dyn Entropy + Send>;
+}
+
+impl Randomness for SystemEntropy {
+    fn source(&self) -> Box<dyn Entropy + Send> {
+        Box::new(self.clone())
+    }
+}
+
 /// The clock of the computer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;

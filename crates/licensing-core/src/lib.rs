@@ -20,6 +20,7 @@
 pub mod access;
 pub mod activation;
 pub mod approval;
+pub mod audit;
 pub mod blacklist;
 pub mod changeset;
 pub mod codec;
@@ -57,6 +58,12 @@ pub trait Entropy {
     /// # Security
     /// Every key, ticket and seal rests on this; an implementation that cannot deliver must not return.
     fn fill(&mut self, out: &mut [u8]);
+}
+
+impl<E: Entropy + ?Sized> Entropy for Box<E> {
+    fn fill(&mut self, out: &mut [u8]) {
+        (**self).fill(out);
+    }
 }
 
 /// Draws a fixed number of random bytes.

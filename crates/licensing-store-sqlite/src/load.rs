@@ -42,7 +42,7 @@ pub(crate) fn container(
     one(db, "containers", &sql, params![serial_number(serial)], rows::container)
 }
 
-fn firm(
+pub(crate) fn firm(
     db: &Connection,
     serial: ContainerSerial,
     firm_code: FirmCode,
@@ -55,7 +55,7 @@ fn firm(
 }
 
 /// Live activations in a firm item.
-fn live_in(
+pub(crate) fn live_in(
     db: &Connection,
     serial: ContainerSerial,
     firm_code: FirmCode,

@@ -24,6 +24,9 @@ pub enum OpenError {
     /// There is one already.
     #[error("there is a database at this place already")]
     Exists,
+    /// Another process has it open.
+    #[error("the database is in use")]
+    InUse,
     /// Made by another version of the program.
     #[error("the database has schema version {found}, this program needs {needed}{}", hint(*found, *needed))]
     Schema {

@@ -20,8 +20,8 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
-    StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
+    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -52,7 +52,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = migrate::connect(path, flags)?;
         migrate::migrate(&mut connection)?;
-        Self::start(connection, path)
+        Self::start(connection, path, READERS)
     }
 
     /// Opens a database of exactly the schema version this program knows.
@@ -60,12 +60,20 @@ impl SqliteStore {
     /// # Errors
     /// There is none, it is of another version, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with_readers(path, READERS)
+    }
+
+    /// As [`SqliteStore::open`], with so many connections for reading: fewer open faster.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub fn open_with_readers(path: &Path, readers: usize) -> Result<Self, OpenError> {
         if !path.exists() {
             return Err(OpenError::Missing);
         }
         let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::check(&connection)?;
-        Self::start(connection, path)
+        Self::start(connection, path, readers.max(1))
     }
 
     /// Brings an older database up to date; gives the number of migrations applied.
@@ -79,13 +87,13 @@ impl SqliteStore {
         migrate::upgrade(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
-    fn start(writer: Connection, path: &Path) -> Result<Self, OpenError> {
+    fn start(writer: Connection, path: &Path, readers: usize) -> Result<Self, OpenError> {
         let reader = |_| {
             let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
-        let readers = (0..READERS).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
+        let readers = (0..readers).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
         let threads = Threads::start(writer, readers)
             .map_err(|error| OpenError::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
         Ok(Self { threads, path: path.to_owned() })
@@ -107,6 +115,42 @@ impl SqliteStore {
         drop(backup);
         target.pragma_update(None, "journal_mode", "DELETE")?;
         Ok(())
+    }
+
+    /// Copies a backup into a new file, brings it up to date, and opens that.
+    ///
+    /// # Errors
+    /// `to` exists, or `from` is no database, newer than this program, or damaged.
+    pub fn copy_of(from: &Path, to: &Path) -> Result<Self, OpenError> {
+        if to.exists() {
+            return Err(OpenError::Exists);
+        }
+        let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let mut target = Connection::open(to)?;
+        let backup = rusqlite::backup::Backup::new(&source, &mut target)?;
+        backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None)?;
+        drop(backup);
+        drop(target);
+        migrate::upgrade(&mut migrate::connect(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?)?;
+        Self::open(to)
+    }
+
+    /// Makes a database that nobody has open one complete file, without a log beside it.
+    ///
+    /// # Errors
+    /// [`OpenError::InUse`], or it is damaged.
+    pub fn seal(path: &Path) -> Result<(), OpenError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let sealed: Result<String, _> =
+            connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0));
+        match sealed {
+            Ok(mode) if mode == "delete" => Ok(()),
+            Ok(_) => Err(OpenError::InUse),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                Err(OpenError::InUse)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Whether the file is physically intact.
@@ -317,22 +361,16 @@ impl Store for SqliteStore {
         self.threads.read(|db| load::reconciling(db))
     }
 
-    fn newest_receipts(
+    fn firm_books(
         &self,
         after: Option<(ContainerSerial, FirmCode)>,
         limit: u32,
-    ) -> StoreFuture<'_, Vec<Receipt>> {
-        self.threads.read(move |db| {
-            let sql = format!(
-                "{} r WHERE (r.serial, r.firm_code) > (?, ?) AND r.received_at = (SELECT MAX(n.received_at)
-                    FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
-                AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
-                    AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT ?",
-                query::RECEIPT
-            );
-            let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), f.get()));
-            all(db, "receipts", &sql, params![serial, firm_code, limit], rows::receipt)
-        })
+    ) -> StoreFuture<'_, Vec<FirmBooks>> {
+        self.threads.read(move |db| audit::firm_books(db, after, limit))
+    }
+
+    fn books_of(&self, serial: ContainerSerial, firm_code: FirmCode) -> StoreFuture<'_, Option<FirmBooks>> {
+        self.threads.read(move |db| audit::books_of(db, serial, firm_code))
     }
 
     fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {

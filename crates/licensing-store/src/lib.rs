@@ -153,6 +153,17 @@ pub struct Finding {
     pub which: String,
 }
 
+/// What the books say about a firm item, and the context that proves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FirmBooks {
+    /// The firm item with its unproven steps.
+    pub firm: FirmRecord,
+    /// Its activations that are live or superseded.
+    pub activations: Vec<Activation>,
+    /// The newest receipt of the place that is taken as proven; `None` before the first.
+    pub receipt: Option<Receipt>,
+}
+
 /// Which events to read. Several filters must all match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EventQuery {
@@ -281,15 +292,19 @@ pub trait Store: Send + Sync + 'static {
     /// Since when a restored database is being reconciled.
     fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>>;
 
-    /// The newest receipt of every firm item, after a container, at most `limit`.
-    fn newest_receipts(
+    /// Firm items as an audit compares them with their containers, in order of serial and firm code, after one, at most
+    /// `limit`. Each is a snapshot of its own.
+    fn firm_books(
         &self,
         after: Option<(ContainerSerial, FirmCode)>,
         limit: u32,
-    ) -> StoreFuture<'_, Vec<Receipt>>;
+    ) -> StoreFuture<'_, Vec<FirmBooks>>;
+
+    /// One firm item as an audit compares it.
+    fn books_of(&self, serial: ContainerSerial, firm_code: FirmCode) -> StoreFuture<'_, Option<FirmBooks>>;
 
     /// Recomputes every ledger from the activations, every total from its parts, and every chain from its steps; gives
-    /// what does not balance.
+    /// what does not balance. What the containers say is not part of it: see [`Store::firm_books`].
     fn audit(&self) -> StoreFuture<'_, Vec<Finding>>;
 
     /// How much there is.

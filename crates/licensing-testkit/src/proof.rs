@@ -3,6 +3,66 @@
 
 use std::path::Path;
 
+/// Set by `cargo xtask test --long`: the proofs run at their large size.
+pub const LONG: &str = "PROOF_LONG";
+
+/// Set by hand: exactly so many tries.
+pub const COUNT: &str = "PROOF_COUNT";
+
+/// Set by hand: the first seed, to try others than last time.
+pub const FIRST: &str = "PROOF_FIRST";
+
+/// Set by hand: only the history of this seed.
+pub const SEED: &str = "PROOF_SEED";
+
+#[expect(clippy::disallowed_methods, reason = "the one place where proofs are told their size")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn number(name: &str) -> Option<u64> {
+    setting(name).map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// How often to try: `ci` in every run, `long` in a long one.
+///
+/// # Panics
+/// A setting is not a number.
+#[must_use]
+pub fn size(ci: u64, long: u64) -> u64 {
+    number(COUNT).unwrap_or(if setting(LONG).is_some() { long } else { ci })
+}
+
+/// The seed to begin with.
+///
+/// # Panics
+/// A setting is not a number.
+#[must_use]
+pub fn first_seed() -> u64 {
+    number(FIRST).unwrap_or(0)
+}
+
+/// The only seed to try, when somebody looks into a failure.
+///
+/// # Panics
+/// It is not a number.
+#[must_use]
+pub fn only_seed() -> Option<u64> {
+    number(SEED)
+}
+
+/// A folder for databases of tests in which nothing has to survive the computer: in memory where the system has such a
+/// place, so that syncing costs nothing.
+///
+/// # Panics
+/// It cannot be made.
+#[must_use]
+pub fn fast_folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}
+
 /// What one proof has to show.
 #[derive(Debug, Clone)]
 pub struct Figures {

@@ -1,14 +1,19 @@
 //! Looking after a server: migrate, backup, doctor, rotate.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use futures_executor::block_on;
+use licensing_core::limits::CONTEXT_BYTES_MAX;
 use licensing_store::Store;
 use licensing_store_postgres::PostgresStore;
 use licensing_store_sqlite::SqliteStore;
 
+use crate::audit;
 use crate::command::{Home, settings};
+use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
 use crate::database::{Database, Place};
 use crate::keys;
@@ -67,7 +72,9 @@ impl Examination {
     }
 }
 
-pub(super) fn doctor(home: &Home) -> anyhow::Result<()> {
+/// Looks for everything that could be wrong; with `audit` also recomputes the books and compares them with the
+/// containers, and with these contexts.
+pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<()> {
     let data = &home.data();
     let mut examination = Examination { complaints: 0 };
     let config = settings(data, None);
@@ -88,7 +95,11 @@ pub(super) fn doctor(home: &Home) -> anyhow::Result<()> {
     if let Ok(config) = &config {
         match home.place(config).and_then(Database::new) {
             Err(error) => examination.of("database", Err(error)),
-            Ok(database) => examine_database(&database, &mut examination),
+            Ok(database) => match (examine_database(&database, &mut examination), audit) {
+                (None, _) => {}
+                (Some(store), Some(contexts)) => audit_books(&*store, config, contexts, &mut examination)?,
+                (Some(store), None) => examination.of("books", books(&*store)),
+            },
         }
     }
     match examination.complaints {
@@ -115,7 +126,8 @@ fn examine_keys(data: &DataDir, examination: &mut Examination) {
     }
 }
 
-fn examine_database(database: &Database, examination: &mut Examination) {
+/// Looks at the database itself, and opens it.
+fn examine_database(database: &Database, examination: &mut Examination) -> Option<Box<dyn Store>> {
     let store = match database.place() {
         Place::File(path) => SqliteStore::open(path).map_err(Into::into).map(|store| {
             examination.of("database", intact(&store));
@@ -127,8 +139,11 @@ fn examine_database(database: &Database, examination: &mut Examination) {
         }),
     };
     match store {
-        Err(error) => examination.of("database", Err(error)),
-        Ok(store) => examine_books(&*store, examination),
+        Ok(store) => Some(store),
+        Err(error) => {
+            examination.of("database", Err(error));
+            None
+        }
     }
 }
 
@@ -144,15 +159,44 @@ fn well_set_up(database: &Database, store: &PostgresStore) -> anyhow::Result<Str
     Ok(format!("{} answers", database.place()))
 }
 
-fn examine_books(store: &dyn Store, examination: &mut Examination) {
-    let books = match block_on(store.audit()) {
-        Ok(findings) if findings.is_empty() => Ok("every unit is where the activations say".to_owned()),
-        Ok(findings) => {
-            let shown: Vec<String> =
-                findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
-            Err(anyhow::anyhow!("{} differences: {}", findings.len(), shown.join("; ")))
-        }
-        Err(error) => Err(error.into()),
+/// The quick look: the tables alone.
+fn books(store: &dyn Store) -> anyhow::Result<String> {
+    let findings = block_on(store.audit())?;
+    if findings.is_empty() {
+        return Ok("every unit is where the activations say".to_owned());
+    }
+    let shown: Vec<String> = findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
+    bail!("{} differences: {}", findings.len(), shown.join("; "))
+}
+
+/// The thorough one: every difference on a line of its own.
+fn audit_books(
+    store: &dyn Store,
+    config: &Config,
+    contexts: &[PathBuf],
+    examination: &mut Examination,
+) -> anyhow::Result<()> {
+    let makers = config.makers()?;
+    let mut report = block_on(audit::audit(store, &makers))?;
+    for path in contexts {
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut bytes = Vec::new();
+        // One byte more than allowed, so that a longer file is refused for what it is.
+        file.take(CONTEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        let name = path.display().to_string();
+        block_on(audit::audit_context(store, &makers, &name, &bytes, &mut report))?;
+    }
+    for which in &report.outdated {
+        println!("skipped  {which}: older than the newest receipt; make a new context");
+    }
+    for difference in &report.differences {
+        println!("DIFFERS  {difference}");
+    }
+    let state = match report.differences.len() {
+        0 => Ok(format!("0 differences, {} comparisons with containers", report.compared)),
+        1 => Err(anyhow::anyhow!("1 difference")),
+        count => Err(anyhow::anyhow!("{count} differences")),
     };
-    examination.of("books", books);
+    examination.of("audit", state);
+    Ok(())
 }

@@ -2,11 +2,22 @@
 
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::{Action, Actor, Event};
+use licensing_core::time::Timestamp;
 use licensing_wire::json::ReconciliationAnswer;
 use licensing_wire::time;
 
 use crate::service::attempt::Decided;
 use crate::service::{Answer, Failure, Service};
+
+/// Begins the reconciliation of a database that was just restored: anew, if one was under way when it was copied.
+#[must_use]
+pub fn begin_reconciliation(actor: &Actor, now: Timestamp) -> ChangeSet {
+    ChangeSet {
+        changes: vec![Change::SetReconciling(Some(now))],
+        events: vec![Event::new(Action::ReconciliationStarted, actor, now)],
+        ..ChangeSet::default()
+    }
+}
 
 impl Service {
     /// Whether, and since when, the server is being reconciled.

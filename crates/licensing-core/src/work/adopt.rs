@@ -25,6 +25,8 @@ impl Work {
             let at = self.now;
             self.changes.push(crate::changeset::Change::DropStep { id: step.id, proof, at });
         }
+        let exchanged: Vec<ActivationId> =
+            dropped.iter().flat_map(|step| self.exchanged_by(step.id)).collect();
         self.updates_end(settled, dropped, proof)?;
         let mut entries: Vec<EntryId> =
             self.here(settled).filter(|a| a.state.is_live() && a.update.is_none()).map(|a| a.entry).collect();
@@ -32,7 +34,8 @@ impl Work {
         entries.dedup();
         for entry in entries {
             let stated = settled.stated().iter().find(|product| product.entry == entry);
-            self.adopt_entry(context, settled, entry, stated.map_or(0, |product| product.quantity))?;
+            let quantity = stated.map_or(0, |product| product.quantity);
+            self.adopt_entry(context, settled, entry, quantity, &exchanged)?;
         }
         for product in settled.stated().to_vec() {
             let booked = self.booked(settled, product.entry);
@@ -75,6 +78,7 @@ impl Work {
         settled: &Settled,
         entry: EntryId,
         quantity: u32,
+        exchanged: &[ActivationId],
     ) -> Result<(), Decline> {
         let (proof, now) = (context.hash(), self.now);
         let ids: Vec<ActivationId> = self
@@ -111,7 +115,12 @@ impl Work {
             let left = left.first().map_or(Remainder::default(), |(_, left)| *left);
             let goes = activation.destination();
             let share = left.share(activation.quantity);
-            self.line_mut(activation.license)?.supersede(part, share, goes)?;
+            let line = self.line_mut(activation.license)?;
+            if exchanged.contains(&activation.id) {
+                line.shrink(share.quantity)?;
+            } else {
+                line.supersede(part, share, goes)?;
+            }
             let action = match (part, goes) {
                 (LivePart::Activating, _) => Action::ActivationVoid,
                 (_, Destination::Available) => Action::ReturnConfirmed,

@@ -75,6 +75,7 @@ impl Work {
         let mut due: Vec<(LicenseId, LicenseId)> = self
             .here(settled)
             .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
+            .filter(|a| self.cancelled_split(a.entry).is_none())
             .filter_map(|a| Some((a.license, self.lines.get(&a.license)?.replaced_by?)))
             .collect();
         due.sort_unstable();
@@ -83,6 +84,7 @@ impl Work {
             let going: Vec<ActivationId> = self
                 .here(settled)
                 .filter(|a| a.license == old && matches!(a.state, ActivationState::Active { .. }))
+                .filter(|a| self.cancelled_split(a.entry).is_none())
                 .map(|a| a.id)
                 .collect();
             let quantity: u32 =

@@ -6,7 +6,9 @@ use crate::changeset::Change;
 use crate::container::PendingStep;
 use crate::crypto::digest::Digest;
 use crate::event::Action;
+use crate::ids::ActivationId;
 use crate::refusal::Refusal;
+use crate::step::StepId;
 use crate::work::{Decline, Plan, Settled, Work, missing};
 
 impl Work {
@@ -40,6 +42,7 @@ impl Work {
     pub(super) fn drop_step(&mut self, step: &PendingStep, proof: Digest) -> Result<(), Decline> {
         let now = self.now;
         self.changes.push(Change::DropStep { id: step.id, proof, at: now });
+        let exchanged = self.exchanged_by(step.id);
         for id in self.affected_by(step) {
             let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;
             let was = activation.state;
@@ -50,7 +53,12 @@ impl Work {
                 ActivationState::Activating { .. } => {
                     let (share, goes) = (self.share_back(&activation)?, activation.destination());
                     self.update_void(&activation);
-                    self.line_mut(activation.license)?.activation_void(share, goes)?;
+                    let line = self.line_mut(activation.license)?;
+                    if exchanged.contains(&id) {
+                        line.shrink(share.quantity)?;
+                    } else {
+                        line.activation_void(share, goes)?;
+                    }
                     Action::ActivationVoid
                 }
                 _ => {
@@ -62,6 +70,22 @@ impl Work {
             self.changes.events.push(event.proof(proof));
         }
         Ok(())
+    }
+
+    /// Activations of replacements that a step exchanges for what they replace. Their quantity came with the exchange, and
+    /// must go with it when it never took place: the replaced license is still there then.
+    pub(super) fn exchanged_by(&self, step: StepId) -> Vec<ActivationId> {
+        let goes = |license| {
+            let mut all = self.activations.values();
+            all.any(|a| {
+                a.license == license
+                    && matches!(a.state, ActivationState::Returning { step: s, .. } if s == step)
+            })
+        };
+        let comes = self.activations.values().filter(|a| a.state == ActivationState::Activating { step });
+        let replacing =
+            comes.filter(|a| self.lines.get(&a.license).and_then(|line| line.replaces).is_some_and(goes));
+        replacing.map(|a| a.id).collect()
     }
 
     /// What an activation that never took place gives back: an update is as fresh as it was.

@@ -11,7 +11,7 @@ use crate::ids::{ActivationId, EntryId, LicenseId, time_ordered};
 use crate::item::ReturnPolicy;
 use crate::license::LicenseLine;
 use crate::refusal::Refusal;
-use crate::step::Operation;
+use crate::step::{Operation, StepId};
 use crate::work::activate::well_formed;
 use crate::work::{Decline, Plan, ProofMaster, Selection, Settled, Work, missing};
 
@@ -99,6 +99,7 @@ impl Work {
                 && a.firm_code == settled.firm_code()
                 && matches!(a.state, ActivationState::Active { .. })
                 && !a.withdraw
+                && self.cancelled_split(a.entry).is_none()
         };
         let mut here: Vec<&Activation> = self.activations.values().filter(is_here).collect();
         here.sort_by_key(|a| std::cmp::Reverse((a.created_at, a.id)));
@@ -185,19 +186,40 @@ impl Work {
                 entries.push(entry);
             }
         }
-        let stays = |entry: EntryId| -> u32 {
-            let active = self.activations.values().filter(|a| {
-                a.entry == entry
-                    && !going.contains(&a.id)
-                    && matches!(a.state, ActivationState::Active { .. })
-            });
-            active.map(|a| a.quantity).sum()
-        };
-        let operation = |entry: EntryId| match stays(entry) {
+        let operation = |entry: EntryId| match self.coming_quantity(entry, going) {
             0 => Operation::Remove { entry },
             quantity => Operation::SetQuantity { entry, quantity },
         };
         Ok(entries.into_iter().map(operation).collect())
+    }
+
+    /// Licenses a product item has once everything issued is applied, but for some of them. A cancelled step is not
+    /// applied then: what it was to take out is still in, and what it was to split off is still with the rest.
+    pub(super) fn coming_quantity(&self, entry: EntryId, without: &[ActivationId]) -> u32 {
+        let is_in = |a: &&Activation| match a.state {
+            ActivationState::Active { .. } => true,
+            ActivationState::Activating { step } => self.is_coming(step),
+            ActivationState::Returning { step, .. } => !self.is_coming(step),
+            _ => false,
+        };
+        let shares = self.activations.values().filter(|a| a.update.is_none() && !without.contains(&a.id));
+        let here = shares.filter(|a| a.entry == entry || self.cancelled_split(a.entry) == Some(entry));
+        here.filter(is_in).map(|a| a.quantity).sum()
+    }
+
+    /// Whether a step is on the branch that updates carry.
+    fn is_coming(&self, step: StepId) -> bool {
+        self.firm.iter().flat_map(|firm| &firm.pending).any(|pending| pending.id == step)
+    }
+
+    /// Where an entry was to be split off from, when that was cancelled and nobody knows yet whether it happened. Until
+    /// then no step can name the entry: it exists on one branch only.
+    pub(super) fn cancelled_split(&self, entry: EntryId) -> Option<EntryId> {
+        self.activations.values().filter(|a| a.entry == entry).find_map(|a| {
+            let split_from = a.update.and_then(|update| update.split_from)?;
+            let ActivationState::Activating { step } = a.state else { return None };
+            (!self.is_coming(step)).then_some(split_from)
+        })
     }
 
     fn may_return(&self, settled: &Settled, line: &LicenseLine) -> Result<(), Refusal> {

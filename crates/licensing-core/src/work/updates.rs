@@ -68,7 +68,7 @@ impl Work {
             let effect = terms
                 .effect(&base.remainder, base.feature_map, count, now)
                 .map_err(|what| Refusal::UpdateDoesNotFit { license, what })?;
-            let part = terms.is_per_license() && count < base.quantity;
+            let part = terms.is_per_license() && count < self.coming_quantity(base.entry, &[]);
             let (entry, split_from) = if part {
                 let into = EntryId(crate::random(entropy));
                 self.split_base(base.entry, into, count, draft, entropy)?;
@@ -90,7 +90,7 @@ impl Work {
         let Some(terms) = &line.item.update else { return Vec::new() };
         let mut bases: Vec<Base> = Vec::new();
         let held = self.here(settled).filter(|a| a.is_staying() && a.update.is_none());
-        for activation in held {
+        for activation in held.filter(|a| self.cancelled_split(a.entry).is_none()) {
             let Some(of) = self.lines.get(&activation.license) else { continue };
             let same_ticket = activation.ticket == line.ticket;
             if of.item.id != terms.base || (terms.scope == UpdateScope::Ticket && !same_ticket) {
@@ -139,7 +139,8 @@ impl Work {
         draft.operations.push(Operation::Split { entry, into, quantity });
         let mut left = quantity;
         let now = self.now;
-        let in_base = |a: &Activation| a.entry == entry && a.update.is_none() && a.state.is_live();
+        // What is on its way out leaves its own entry: it must not be taken for a part of what is split off.
+        let in_base = |a: &Activation| a.entry == entry && a.update.is_none() && a.is_staying();
         let ids: Vec<ActivationId> = self.activations.values().filter(|a| in_base(a)).map(|a| a.id).collect();
         for id in ids {
             let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;

@@ -13,6 +13,7 @@ impl Work {
             .here(settled)
             .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
             .filter(|a| self.lines.get(&a.license).is_some_and(|line| line.replaced_by.is_none()))
+            .filter(|a| self.cancelled_split(a.entry).is_none())
             .map(|a| a.id)
             .collect();
         if !going.is_empty() {

@@ -1,0 +1,171 @@
+//! A server that is killed and started again at the same address, and computers with dongles.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// No client may be slowed down: that would only make the proof slower.
+const SETTINGS: &str = "[rate]\nrequests_per_minute = 0\nticket_failures_per_minute = 0\n";
+
+fn server_program() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name("central-server");
+    if !program.exists() {
+        let built =
+            Command::new(env!("CARGO")).args(["build", "--locked", "--package", "central-server"]).status();
+        assert!(built.unwrap().success(), "central-server must build");
+    }
+    program
+}
+
+/// A server's folder and address. The process comes and goes.
+pub struct Central {
+    pub folder: TempDir,
+    pub address: String,
+    process: Option<Child>,
+}
+
+impl Central {
+    pub fn new(folder: TempDir) -> Self {
+        let mut central = Self { folder, address: "127.0.0.1:0".to_owned(), process: None };
+        let done = central.administer(&["init", "--firm-code", "6000010"]);
+        assert!(done.status.success(), "{done:?}");
+        std::fs::write(central.data().join("central.toml"), SETTINGS).unwrap();
+        central.start();
+        central
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("central")
+    }
+
+    /// Starts the server, the first time at a free address and then always at the same.
+    pub fn start(&mut self) {
+        let log = self.folder.path().join("server.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut process = Command::new(server_program())
+            .args(["serve", "--listen", &self.address, "--data"])
+            .arg(self.data())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://");
+        self.address = address.unwrap_or_else(|| panic!("no server: {line:?}, {}", self.log())).to_owned();
+        self.process = Some(process);
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Runs a verb of the server's command line on its folder.
+    pub fn administer(&self, words: &[&str]) -> Output {
+        Command::new(server_program()).args(words).arg("--data").arg(self.data()).output().unwrap()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    pub fn computer(&self, name: &str) -> Computer {
+        Computer {
+            home: self.folder.path().join(name),
+            address: self.address.clone(),
+            token: self.data().join("admin.token"),
+        }
+    }
+
+    /// An order of an item that is made on the way: gives ticket and license.
+    pub fn sell(&self, order: &str, quantity: u32) -> (String, String) {
+        let vendor = self.computer("vendor");
+        let item = ["--id", "A", "--name", "A", "--firm-code", "6000010", "--product-code", "1"];
+        vendor.ok(&[["item", "create"].as_slice(), &item].concat());
+        let line = format!("A={quantity}");
+        let sold = vendor.ok(&["order", "create", "--order-id", order, "--item", &line]);
+        (text(&sold["ticket"]), text(&sold["licenses"][0]["id"]))
+    }
+
+    /// The audit of the tables, the receipts, and these contexts; what it says.
+    pub fn audit(&self, contexts: &[String]) -> (bool, String) {
+        let mut words = vec!["doctor", "--audit"];
+        if !contexts.is_empty() {
+            words.push("--context");
+            words.extend(contexts.iter().map(String::as_str));
+        }
+        let done = self.administer(&words);
+        let said = [done.stdout, done.stderr].concat();
+        (done.status.success(), String::from_utf8(said).unwrap())
+    }
+}
+
+impl Drop for Central {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
+}
+
+/// A computer with containers of its own.
+#[derive(Clone)]
+pub struct Computer {
+    home: PathBuf,
+    address: String,
+    token: PathBuf,
+}
+
+impl Computer {
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cmtool"));
+        command.args(words).arg("--json").stdin(Stdio::null());
+        command
+            .env("CM_HOME", &self.home)
+            .env("XDG_STATE_HOME", self.home.with_extension("state"))
+            .env("CM_TOKEN_FILE", &self.token)
+            .env("CM_SERVER", format!("http://{}", self.address))
+            .env_remove("CM_TEST_HOST_TRAITS");
+        command
+    }
+
+    /// Runs a command: gives the answer, or the code of the error.
+    pub fn run(&self, words: &[&str]) -> Result<Value, String> {
+        let output = self.command(words).output().unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{words:?}: {error}: {output:?}"));
+        if output.status.success() { Ok(json) } else { Err(text(&json["error"]["code"])) }
+    }
+
+    pub fn ok(&self, words: &[&str]) -> Value {
+        self.run(words).unwrap_or_else(|code| panic!("{words:?}: {code}"))
+    }
+
+    pub fn dongle(&self) -> String {
+        text(&self.ok(&["container", "create", "dongle"])["serial"])
+    }
+
+    /// Licenses of all kinds in a container.
+    pub fn held(&self, serial: &str) -> u64 {
+        let shown = self.ok(&["container", "show", serial]);
+        let firms = shown["firms"].as_array().unwrap().iter();
+        let products = firms.flat_map(|firm| firm["products"].as_array().unwrap());
+        products.map(|product| product["quantity"].as_u64().unwrap()).sum()
+    }
+
+    /// Makes a context file and gives its path.
+    pub fn context(&self, serial: &str) -> String {
+        let file = self.home.with_extension(format!("{serial}.WibuCmRaC")).display().to_string();
+        self.ok(&["context", "create", "--container", serial, "--firm-code", "6000010", "--out", &file]);
+        file
+    }
+}
