@@ -6,5 +6,7 @@ pub mod conformance;
 pub mod golden;
 pub mod proof;
 pub mod server;
+#[cfg(feature = "small")]
+pub mod small;
 
 pub use licensing_core::testing::TestEntropy;
