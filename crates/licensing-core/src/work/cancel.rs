@@ -6,10 +6,9 @@ use crate::changeset::Change;
 use crate::container::PendingStep;
 use crate::crypto::digest::Digest;
 use crate::event::Action;
-use crate::ids::ActivationId;
 use crate::refusal::Refusal;
-use crate::step::StepId;
 use crate::work::{Decline, Plan, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     /// Cancels what is unfinished of the ticket in the container: from its first unproven step on, everything is
@@ -22,13 +21,17 @@ impl Work {
         let mine = |step: &PendingStep| {
             let affected = self.activations.values().filter(|a| a.state.pending_step() == Some(step.id));
             let by_user = |a: &Activation| a.ticket == ticket && !a.withdraw;
-            affected.clone().any(by_user)
+            // An exchange is the vendor's part, although something of the ticket arrives by it.
+            let exchange = !self.exchanged_by(step.id).is_empty() && !zoo::has(Bug::CancelledExchangeGrows);
+            affected.clone().any(by_user) && !exchange
         };
         let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
         let from = firm.pending.iter().position(mine).ok_or(Refusal::NothingToCancel(settled.serial()))?;
         let firm = self.firm.as_mut().ok_or(missing("firm record"))?;
         let replaced: Vec<PendingStep> = firm.pending.drain(from..).collect();
-        firm.voided.extend(replaced.iter().cloned());
+        if !zoo::has(Bug::CancelForgets) {
+            firm.voided.extend(replaced.iter().cloned());
+        }
         for step in &replaced {
             self.changes.push(Change::VoidStep { id: step.id });
         }
@@ -54,10 +57,12 @@ impl Work {
                     let (share, goes) = (self.share_back(&activation)?, activation.destination());
                     self.update_void(&activation);
                     let line = self.line_mut(activation.license)?;
-                    if exchanged.contains(&id) {
-                        line.shrink(share.quantity)?;
+                    let in_exchange = line.replaces.is_some_and(|old| exchanged.contains(&old));
+                    if in_exchange && !zoo::has(Bug::CancelledExchangeGrows) {
+                        line.shrink(activation.quantity)?;
                     } else {
                         line.activation_void(share, goes)?;
+                        self.replace_lost(activation.license, activation.quantity, goes)?;
                     }
                     Action::ActivationVoid
                 }
@@ -72,24 +77,8 @@ impl Work {
         Ok(())
     }
 
-    /// Activations of replacements that a step exchanges for what they replace. Their quantity came with the exchange, and
-    /// must go with it when it never took place: the replaced license is still there then.
-    pub(super) fn exchanged_by(&self, step: StepId) -> Vec<ActivationId> {
-        let goes = |license| {
-            let mut all = self.activations.values();
-            all.any(|a| {
-                a.license == license
-                    && matches!(a.state, ActivationState::Returning { step: s, .. } if s == step)
-            })
-        };
-        let comes = self.activations.values().filter(|a| a.state == ActivationState::Activating { step });
-        let replacing =
-            comes.filter(|a| self.lines.get(&a.license).and_then(|line| line.replaces).is_some_and(goes));
-        replacing.map(|a| a.id).collect()
-    }
-
     /// What an activation that never took place gives back: an update is as fresh as it was.
-    fn share_back(&self, activation: &Activation) -> Result<crate::license::Share, Decline> {
+    pub(super) fn share_back(&self, activation: &Activation) -> Result<crate::license::Share, Decline> {
         let line = self.lines.get(&activation.license).ok_or(missing("license line"))?;
         Ok(if activation.update.is_some() {
             line.item.terms.fresh_remainder(activation.quantity, self.now).share(activation.quantity)

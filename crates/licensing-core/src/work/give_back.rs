@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::step::{Operation, StepId};
 use crate::work::activate::well_formed;
 use crate::work::{Decline, Plan, ProofMaster, Selection, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     /// Returns the selected licenses from the container, or with none selected all of the ticket that are
@@ -66,7 +67,7 @@ impl Work {
         let going = |license: LicenseId| wanted.iter().find(|(id, _)| *id == license).map_or(0, |(_, q)| *q);
         let staying: Vec<(LicenseId, &LicenseLine)> = self
             .here(settled)
-            .filter(|a| a.is_staying() && a.update.is_none())
+            .filter(|a| self.stays(a) && a.update.is_none())
             .map(|a| a.license)
             .collect::<BTreeSet<_>>()
             .into_iter()
@@ -87,7 +88,7 @@ impl Work {
     /// Licenses of a line that stay in the container as things are.
     fn held(&self, settled: &Settled, license: LicenseId) -> u32 {
         let mine =
-            self.here(settled).filter(|a| a.license == license && a.is_staying() && a.update.is_none());
+            self.here(settled).filter(|a| a.license == license && self.stays(a) && a.update.is_none());
         mine.map(|a| a.quantity).sum()
     }
 
@@ -187,6 +188,7 @@ impl Work {
             }
         }
         let operation = |entry: EntryId| match self.coming_quantity(entry, going) {
+            _ if zoo::has(Bug::WholeEntryRemoved) => Operation::Remove { entry },
             0 => Operation::Remove { entry },
             quantity => Operation::SetQuantity { entry, quantity },
         };
@@ -196,15 +198,9 @@ impl Work {
     /// Licenses a product item has once everything issued is applied, but for some of them. A cancelled step is not
     /// applied then: what it was to take out is still in, and what it was to split off is still with the rest.
     pub(super) fn coming_quantity(&self, entry: EntryId, without: &[ActivationId]) -> u32 {
-        let is_in = |a: &&Activation| match a.state {
-            ActivationState::Active { .. } => true,
-            ActivationState::Activating { step } => self.is_coming(step),
-            ActivationState::Returning { step, .. } => !self.is_coming(step),
-            _ => false,
-        };
         let shares = self.activations.values().filter(|a| a.update.is_none() && !without.contains(&a.id));
         let here = shares.filter(|a| a.entry == entry || self.cancelled_split(a.entry) == Some(entry));
-        here.filter(is_in).map(|a| a.quantity).sum()
+        here.filter(|a| self.will_be_here(a)).map(|a| a.quantity).sum()
     }
 
     /// Whether a step is on the branch that updates carry.
