@@ -8,6 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::shell::{cargo, root, run};
 
+/// Features the tests need: simulated computers, and the browser agent without the daemon around it.
+const FEATURES: &str = "cmtool/test-host,license-runtime-daemon/test-host,license-runtime/agent";
+
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -25,14 +28,21 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "--all-targets",
         "--locked",
         "--features",
-        "cmtool/test-host",
+        FEATURES,
         "--",
         "-D",
         "warnings",
     ]))?;
     step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    for alone in ["licensing-core", "licensing-wire", "licensing-store", "container-sim", "licensing-client"]
-    {
+    const ALONE: [&str; 6] = [
+        "licensing-core",
+        "licensing-wire",
+        "licensing-store",
+        "container-sim",
+        "licensing-client",
+        "license-runtime",
+    ];
+    for alone in ALONE {
         run(cargo().args(["check", "--quiet", "--locked", "--package", alone]))?;
     }
     step(started, "documentation");
@@ -45,7 +55,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     crate::demo::run(false)?;
     step(started, "tests");
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
+    tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
     if long {
         tests.env("PROPTEST_CASES", "20000");
     }

@@ -21,6 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Never a normal dependency of anything but xtask, which writes its golden files.
     ("licensing-testkit", &["licensing-core", "licensing-store", "container-sim"]),
     ("central-server", &["licensing-core", "licensing-wire", "licensing-store", "licensing-store-sqlite"]),
+    ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
     ("xtask", &["licensing-testkit"]),
     ("embedding-example", &["licensing-core", "license-runtime"]),
@@ -35,6 +36,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("licensing-store-sqlite", &["axum", "hyper", "tokio-postgres"]),
     ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
     ("licensing-client", &["rusqlite", "axum"]),
+    ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),
     ("cmtool", &["rusqlite", "axum"]),
 ];
 
