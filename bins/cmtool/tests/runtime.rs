@@ -323,3 +323,32 @@ fn s6_the_report_tells_what_changed_and_what_a_repair_needs() {
     assert_eq!(statuses, ["present", "present", "absent", "absent"]);
     assert!(!stranger.to_string().contains("u-1"), "never a value");
 }
+
+#[test]
+fn s7_c14_vendors_files_count_with_the_runtime_as_without_it() {
+    let world = World::new();
+    let (ticket, license) = world.sell("O-1", 1, &[]);
+    let (vendor, user) = (world.computer("vendor"), world.computer("user"));
+    let trial = world.path("trial.license");
+    vendor.ok(&["license", "pre-activate", "--item", "SNP-O-1", "--valid", "30d", "--out", &trial]);
+    let dongle = user.dongle();
+    let daemon = Daemon::start(&user);
+    user.fails(3, "no_license", &CHECK);
+    user.ok(&["license", "install", &trial]);
+    assert!(user.ok(&CHECK).json["preactivated"].is_string());
+    let mut wanted = vec!["license", "use"];
+    wanted.extend_from_slice(&CHECK[2..]);
+    assert!(user.ok(&wanted).json["preactivated"].is_string(), "what is bound to nothing is not counted");
+    user.activate(&ticket, &dongle, &license);
+    assert_eq!(user.ok(&CHECK).json["container"], dongle);
+    vendor.ok(&["blacklist", "add", &dongle, "--reason", "enough"]);
+    let list = world.path("firm.blacklist");
+    vendor.ok(&["blacklist", "export", "--out", &list]);
+    assert_eq!(user.ok(&["blacklist", "import", &list]).json["version"], 1);
+    // The listed dongle is refused; the license that is bound to nothing goes on.
+    assert!(user.ok(&CHECK).json["preactivated"].is_string());
+    drop(daemon);
+    assert!(user.ok(&CHECK).json["preactivated"].is_string(), "the files say the same");
+    std::fs::remove_dir_all(user.home.join("vendor")).expect("removed");
+    user.ok(&CHECK);
+}
