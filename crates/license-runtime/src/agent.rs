@@ -7,7 +7,7 @@
 //!   firm key names; both are checked before a connection is upgraded
 //! * nothing is shown or changed before the user has allowed the origin; until then containers have names that
 //!   are forgotten with the connection
-//! * there are five requests, none of which configures anything or names a file; whatever they bring in is
+//! * there are six requests, none of which configures anything or names a file; whatever they bring in is
 //!   verified by the container as if it had come from a disk
 //! * heads, frames, requests, connections, questions are bounded
 

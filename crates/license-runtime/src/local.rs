@@ -73,6 +73,56 @@ pub(crate) fn receive<T: Decode<()> + Encode>(stream: &mut impl Read) -> io::Res
 mod tests {
     use super::*;
 
+    /// As `docs/runtime.md` has them, for programs in other languages.
+    #[test]
+    fn the_numbers_and_layout_of_the_messages_are_fixed() {
+        let firm_code = licensing_core::ids::FirmCode::new(0x0102_0304).unwrap();
+        let product_code = licensing_core::ids::ProductCode::new(7).unwrap();
+        let request = licensing_core::access::AccessRequest {
+            product_code,
+            features: 2,
+            units: 1,
+            release_date: Some(licensing_core::time::Timestamp::from_secs(9)),
+        };
+        let access = Request::Access { firm_code, request, container: "3-5".parse().ok() };
+        let mut frame = Vec::new();
+        send(&mut frame, &access).unwrap();
+        #[rustfmt::skip]
+        let expected = [
+            42, 0, 0, 0,                        // length
+            3, 0, 0, 0,                         // Access
+            4, 3, 2, 1,                         // firm code
+            7, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, // product code, features, units
+            1, 9, 0, 0, 0, 0, 0, 0, 0,          // release date
+            1, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, // dongle 5
+        ];
+        assert_eq!(frame, expected);
+        let serial = "3-5".parse().unwrap();
+        for (request, number) in [
+            (Request::Hello { protocol: 1 }, 0),
+            (Request::Status, 1),
+            (Request::Release { handle: 1 }, 4),
+            (Request::List, 6),
+            (Request::Pulled, 18),
+            (Request::Flash { container: serial }, 19),
+            (Request::AgentList, 23),
+            (Request::ImportBlacklist { file: Vec::new() }, 27),
+        ] {
+            assert_eq!(encode(&request)[..4], [number, 0, 0, 0], "{request:?}");
+        }
+        for (answer, number) in [
+            (Answer::Hello { protocol: 1 }, 0),
+            (Answer::Done, 1),
+            (Answer::Failed { code: String::new(), message: String::new() }, 2),
+            (Answer::Containers(Vec::new()), 7),
+            (Answer::Bytes(Vec::new()), 8),
+            (Answer::Serials(Vec::new()), 11),
+            (Answer::Agent { allowed: Vec::new(), pending: Vec::new() }, 13),
+        ] {
+            assert_eq!(encode(&answer)[..4], [number, 0, 0, 0], "{answer:?}");
+        }
+    }
+
     #[test]
     fn frames_survive_and_damaged_ones_are_refused() {
         let mut bytes = Vec::new();

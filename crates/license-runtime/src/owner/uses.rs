@@ -50,7 +50,7 @@ fn limit(wanted: &Wanted, firms: &[FirmInfo], entry: EntryId, now: Timestamp) ->
         AccessMode::UserLimit | AccessMode::LocalOnly => {
             let uses = |product: &&&container_sim::ProductInfo| {
                 let ordered = u64::from(product.quantity) * u64::from(product.terms.license_quantity);
-                ordered + product.added_uses
+                ordered.saturating_add(product.added_uses)
             };
             Some(offering.iter().filter(|p| p.terms.access == used.terms.access).map(|p| uses(&p)).sum())
         }
