@@ -9,6 +9,9 @@ use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE,
 
 use crate::shell::{capture, cargo, root, run};
 
+/// Features the tests need: simulated computers, and the browser agent without the daemon around it.
+const FEATURES: &str = "cmtool/test-host,license-runtime-daemon/test-host,license-runtime/agent";
+
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -26,20 +29,22 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "--all-targets",
         "--locked",
         "--features",
-        "cmtool/test-host",
+        FEATURES,
         "--",
         "-D",
         "warnings",
     ]))?;
     step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    for alone in [
+    const ALONE: [&str; 7] = [
         "licensing-core",
         "licensing-wire",
         "licensing-store",
         "licensing-store-postgres",
         "container-sim",
         "licensing-client",
-    ] {
+        "license-runtime",
+    ];
+    for alone in ALONE {
         run(cargo().args(["check", "--quiet", "--locked", "--package", alone]))?;
     }
     step(started, "documentation");
@@ -51,11 +56,11 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     step(started, "the demo, on the programs as they ship");
     crate::demo::run(false)?;
     step(started, "programs for the stories");
-    run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", "cmtool/test-host"]))?;
+    run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
     let postgres = postgres()?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
+    tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
     tests.env(VARIABLE, postgres.socket());
     if long {
         tests.env("PROPTEST_CASES", "20000").env(licensing_testkit::proof::LONG, "1");
@@ -64,7 +69,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     step(started, "the stories again, on PostgreSQL");
     let mut stories = cargo();
     // The whole workspace and names of tests: a selection of packages would have other features and be built anew.
-    stories.args(["test", "--workspace", "--locked", "--features", "cmtool/test-host"]);
+    stories.args(["test", "--workspace", "--locked", "--features", FEATURES]);
     for name in stories_of(&["cmtool", "central-server"])? {
         stories.args(["--test", &name]);
     }

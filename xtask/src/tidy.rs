@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "licensing-store-postgres",
         ],
     ),
+    ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
     ("xtask", &["licensing-testkit"]),
     ("embedding-example", &["licensing-core", "license-runtime"]),
@@ -46,6 +47,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("licensing-store-postgres", &["axum", "hyper", "rusqlite"]),
     ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
     ("licensing-client", &["rusqlite", "axum"]),
+    ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),
     ("cmtool", &["rusqlite", "axum"]),
 ];
 
@@ -142,13 +144,25 @@ fn dependency_findings() -> Result<Vec<String>> {
 fn feature_findings() -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for (program, _) in ALLOWED.iter().filter(|(name, _)| !["licensing-testkit", "xtask"].contains(name)) {
-        let tree =
-            ["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p} {f}", "--package", program];
+        let tree = [
+            "tree",
+            "--locked",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p} {f}",
+            "--package",
+            program,
+        ];
         let tree = shell::capture(shell::cargo().args(tree))?;
         for line in tree.lines().filter(|line| line.starts_with("licensing-core ")) {
             let features = line.trim_end_matches(" (*)").rsplit(' ').next().unwrap_or_default().split(',');
             for feature in features.filter(|feature| PROOF_FEATURES.contains(feature)) {
-                findings.push(format!("{program}: licensing-core has the feature {feature}, which is for proofs only"));
+                findings.push(format!(
+                    "{program}: licensing-core has the feature {feature}, which is for proofs only"
+                ));
             }
         }
     }

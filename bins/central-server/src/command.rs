@@ -4,6 +4,7 @@ mod care;
 mod init;
 mod restore;
 mod serve;
+mod sign;
 
 pub use serve::service;
 
@@ -11,7 +12,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use licensing_core::ids::FirmCode;
+use licensing_core::ids::{FirmCode, FlashName};
+use licensing_core::limits::GRANT_DAYS_MAX;
+use licensing_core::origin::Origin;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -111,6 +114,57 @@ enum Command {
     /// Keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Grants, signed with the firm key
+    #[command(subcommand)]
+    Grant(GrantCommand),
+    /// Software packages, signed with the firm key
+    #[command(subcommand)]
+    Package(PackageCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum GrantCommand {
+    /// Let the portal at an origin talk to the vendor's containers through the customers' browser agents
+    Origin {
+        /// Where the portal is, exactly as browsers write it: https://portal.example or https://portal.example:8443
+        origin: Origin,
+        /// Folder made by init
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+        /// Firm code; the only one of the server when absent
+        #[arg(long)]
+        firm_code: Option<FirmCode>,
+        /// How long the grant is valid, at most 400
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=i64::from(GRANT_DAYS_MAX)))]
+        days: u32,
+        /// Where it goes, as text; standard output when absent
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PackageCommand {
+    /// Sign a file, so that dongles deliver it and customers know that it is the vendor's
+    Sign {
+        /// The file
+        file: PathBuf,
+        /// Version of the software, shown to customers
+        #[arg(long)]
+        version: String,
+        /// Name of the software, as it is saved; that of the file when absent
+        #[arg(long)]
+        name: Option<FlashName>,
+        /// Folder made by init
+        #[arg(long, value_name = "DIR", default_value = "data")]
+        data: PathBuf,
+        /// Firm code; the only one of the server when absent
+        #[arg(long)]
+        firm_code: Option<FirmCode>,
+        /// Where the package goes, *.WibuCmPkg
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -160,10 +214,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Backup { home, out } => care::backup(&home, &out),
         Command::Restore { data, from } => restore::run(&DataDir::new(data), &from),
-        Command::Doctor { home, audit, context } => {
-            care::doctor(&home, audit.then_some(context.as_slice()))
-        }
+        Command::Doctor { home, audit, context } => care::doctor(&home, audit.then_some(context.as_slice())),
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
+        Command::Grant(GrantCommand::Origin { origin, data, firm_code, days, out }) => {
+            sign::grant(&DataDir::new(data), firm_code, origin, days, out.as_deref())
+        }
+        Command::Package(PackageCommand::Sign { file, version, name, data, firm_code, out }) => {
+            sign::package(&DataDir::new(data), firm_code, &file, name, &version, &out)
+        }
     }
 }
 

@@ -217,6 +217,34 @@ fn load_firm(dir: &Path, firm_code: FirmCode) -> anyhow::Result<FirmKeys> {
     })
 }
 
+/// The firm key of a vendor with the root's word for it, for what only the firm key signs: origin grants and
+/// software packages. Without `firm_code`, that of the only vendor.
+///
+/// # Errors
+/// The firm key is not here, does not fit its certificate, or it is not clear whose is meant.
+pub fn firm_signer(
+    dir: &Path,
+    firm_code: Option<FirmCode>,
+) -> anyhow::Result<(FirmCode, SigningKey, Vec<u8>)> {
+    let ring = load(dir)?;
+    let firm_code = match (firm_code, ring.firms.keys().copied().collect::<Vec<_>>().as_slice()) {
+        (Some(firm_code), served) => {
+            ensure!(served.contains(&firm_code), "this server has no keys of firm code {firm_code}");
+            firm_code
+        }
+        (None, [only]) => *only,
+        (None, _) => anyhow::bail!("this server has several firm codes: pass --firm-code"),
+    };
+    let dir = firm_dir(dir, firm_code);
+    let key = signing_key(&dir.join("firm.key"))
+        .context("only the firm key signs this; bring it back for this moment")?;
+    let path = dir.join("firm.cert");
+    let certificate = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (firm, _) = FirmCertificate::verify(&certificate, None)?;
+    ensure!(firm.firm_key == key.public_key(), "the firm key does not fit its certificate");
+    Ok((firm_code, key, certificate))
+}
+
 /// Replaces every issuing key that ends within `before_days`; gives the firm codes and new epochs.
 ///
 /// # Errors

@@ -5,7 +5,8 @@ mod vendor;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use licensing_core::ids::{ContainerSerial, FirmCode, LicenseId, ProductCode};
+use licensing_core::ids::{ContainerSerial, FirmCode, FlashName, LicenseId, ProductCode};
+use licensing_core::origin::Origin;
 
 pub(crate) use vendor::*;
 
@@ -115,6 +116,15 @@ pub(crate) enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Flash memory of dongles: files and software packages
+    #[command(subcommand)]
+    Flash(FlashCommand),
+    /// The browser agent: which portals may talk to the containers of this computer
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// The license runtime of this computer
+    #[command(subcommand)]
+    Runtime(RuntimeCommand),
     /// Licenses: check them on this computer, follow them on the server
     #[command(subcommand)]
     License(LicenseCommand),
@@ -214,11 +224,108 @@ pub(crate) enum ContainerCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Show how well this computer still matches the one an act license is bound to
-    Binding {
+    /// Report how well this computer still matches the one an act license is bound to, and what a repair needs
+    #[command(visible_alias = "binding")]
+    Report {
         /// Serial
         serial: ContainerSerial,
     },
+    /// Pull a container, as one pulls a dongle: it stays here, whole, and cannot be used
+    Pull {
+        /// Serial
+        serial: ContainerSerial,
+    },
+    /// Plug a pulled container in again
+    Plug {
+        /// Serial
+        serial: ContainerSerial,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FlashCommand {
+    /// List the files in the flash memory of a dongle
+    List {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+    },
+    /// Store a file; one of that name is replaced, whole or not at all
+    Store {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+        /// The file
+        file: PathBuf,
+        /// Name in the flash memory; that of the file when absent
+        #[arg(long)]
+        name: Option<FlashName>,
+    },
+    /// Fetch a file
+    Fetch {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+        /// Name in the flash memory
+        name: FlashName,
+        /// Where to
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Remove a file
+    Remove {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+        /// Name in the flash memory
+        name: FlashName,
+    },
+    /// Put a vendor's software package onto a dongle, after checking it
+    Deliver {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+        /// The package, *.WibuCmPkg
+        package: PathBuf,
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
+    /// Take the software of a package from a dongle, after checking it
+    Unpack {
+        /// Serial of the dongle
+        serial: ContainerSerial,
+        /// Name of the package in the flash memory
+        name: FlashName,
+        /// Where the software goes
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        #[command(flatten)]
+        trust: TrustArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrustArguments {
+    /// The vendor's root key (64 hexadecimal digits), where the dongle holds nothing of the vendor yet
+    #[arg(long, value_name = "HEX")]
+    pub(crate) vendor_root: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentCommand {
+    /// List the portals that may talk to the containers, and those that ask
+    List,
+    /// Allow a portal, like https://portal.example
+    Allow {
+        /// Its origin
+        origin: Origin,
+    },
+    /// Take the consent for a portal back, or refuse one that asks
+    Revoke {
+        /// Its origin
+        origin: Origin,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RuntimeCommand {
+    /// Tell whether the license runtime runs, and what is in use: exit code 4 when it does not run
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

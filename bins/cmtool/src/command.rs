@@ -5,14 +5,16 @@ mod container;
 mod decide;
 mod device;
 mod files;
+mod flash;
 mod inspect;
 mod look;
 mod online;
+mod runtime;
 mod vendor;
 
 use clap::CommandFactory;
 
-use crate::args::{Arguments, Command, Global, LicenseCommand, TransferCommand};
+use crate::args::{Arguments, Command, Global, LicenseCommand, RuntimeCommand, TransferCommand};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -39,6 +41,9 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         Command::Transfer(TransferCommand::Request(arguments)) => files::request(&global, &arguments, output),
         Command::Update(command) => files::import(&global, &command, output),
         Command::Inspect { file } => inspect::run(&file, output),
+        Command::Flash(command) => flash::run(&global, command, output),
+        Command::Agent(command) => runtime::agent(&global, &command, output),
+        Command::Runtime(RuntimeCommand::Status) => runtime::status(&global, output),
         Command::License(command) => license(&global, command, output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "cmtool", &mut std::io::stdout());

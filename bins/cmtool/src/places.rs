@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use container_sim::storage::{DirStorage, Storage, replace};
-use license_runtime::{Container, ContainerError, Places, Registry, SystemClock, SystemEntropy};
+use license_runtime::{Computer, Container, ContainerError, Places, SystemClock, SystemEntropy};
 use licensing_client::{Imported, Journal, JournalEntry, ServerClient, TransferContainer};
 use licensing_core::ids::{ContainerKind, ContainerSerial, FirmCode};
 use licensing_core::ticket_code::TicketCode;
@@ -39,12 +39,12 @@ impl Global {
     }
 
     /// The containers of this computer.
-    pub(crate) fn registry(&self) -> Result<Registry, Failure> {
-        let home = self
-            .home
-            .clone()
-            .or_else(|| folder(self.data_home.as_deref(), self.user_home.as_deref(), ".local/share"));
-        let state = folder(self.state_home.as_deref(), self.user_home.as_deref(), ".local/state");
+    pub(crate) fn computer(&self) -> Result<Computer, Failure> {
+        let below = |xdg: &Option<PathBuf>, rest: &str| {
+            Places::user_folder(xdg.as_deref(), self.user_home.as_deref(), rest)
+        };
+        let home = self.home.clone().or_else(|| below(&self.data_home, ".local/share"));
+        let state = below(&self.state_home, ".local/state");
         let no_home = || Failure::new("usage", "there is no home folder: pass --home DIR or set CM_HOME");
         let home = home.ok_or_else(no_home)?;
         let state = state.unwrap_or_else(|| home.join("state"));
@@ -53,15 +53,10 @@ impl Global {
         if let Some(file) = &self.test_host_traits {
             let host = container_sim::traits::TestHost::load(file)
                 .map_err(|error| Failure::unreadable(file.display(), &error))?;
-            return Ok(Registry::open_on(places, Box::new(host))?);
+            return Ok(Computer::open_on(places, || Box::new(host))?);
         }
-        Ok(Registry::open(places)?)
+        Ok(Computer::open(places)?)
     }
-}
-
-fn folder(xdg: Option<&Path>, user_home: Option<&Path>, below_home: &str) -> Option<PathBuf> {
-    let base = xdg.map(Path::to_owned).or_else(|| user_home.map(|home| home.join(below_home)))?;
-    Some(base.join("open-license"))
 }
 
 impl TicketArgument {

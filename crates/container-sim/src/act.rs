@@ -7,7 +7,7 @@
 mod anchor;
 mod file;
 
-pub use file::inspect;
+pub use file::{inspect, outline};
 
 use licensing_core::Entropy;
 use licensing_core::access::{AccessRequest, Usable};
@@ -310,7 +310,7 @@ impl Container for ActLicense {
         Ok(self.state.device.prove(firm_code, request, challenge, now)?)
     }
 
-    fn binding_report(&self) -> Option<BindingReport> {
-        Some(self.report(&self.state))
+    fn binding_report(&mut self) -> Result<Option<BindingReport>, ContainerError> {
+        Ok(Some(self.report(&self.state)))
     }
 }

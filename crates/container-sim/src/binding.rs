@@ -7,7 +7,7 @@
 mod report;
 mod sets;
 
-pub use report::{Baseline, BindingReport, TraitState, TraitStatus};
+pub use report::{Baseline, BindingOutline, BindingReport, OutlinedTrait, Repair, TraitState, TraitStatus};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use licensing_core::Entropy;

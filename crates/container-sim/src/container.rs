@@ -3,10 +3,11 @@
 use licensing_core::Entropy;
 use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
 use licensing_core::codec::{Decode, Encode};
+use licensing_core::crypto::digest::Digest;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::device::{ApplyReport, DeviceError, DeviceState, FirmItem, Proof};
 use licensing_core::error::VerifyError;
-use licensing_core::ids::{ContainerSerial, EntryId, FirmCode, LicenseId, Name, ProductCode};
+use licensing_core::ids::{ContainerSerial, EntryId, FirmCode, FlashName, LicenseId, Name, ProductCode};
 use licensing_core::product::ProductItem;
 use licensing_core::terms::GrantedTerms;
 use licensing_core::time::Timestamp;
@@ -57,6 +58,17 @@ pub enum ContainerError {
     /// The flash memory has no such place, or its content was changed from outside.
     #[error("flash memory: {0}")]
     Flash(&'static str),
+    /// The flash memory holds no file of that name.
+    #[error("there is no file {0} in the flash memory")]
+    FlashFileUnknown(FlashName),
+    /// The flash memory has no room for the file.
+    #[error("the flash memory has room for {free} bytes, {wanted} are needed")]
+    FlashFull {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes of the file.
+        wanted: u64,
+    },
     /// The card answered with an unexpected status.
     #[error("the card answered with status {0:04x}")]
     Card(u16),
@@ -80,6 +92,8 @@ impl ContainerError {
             Self::NotFound => "container_not_found",
             Self::NotSupported => "not_supported_by_container",
             Self::Flash(_) => "flash_error",
+            Self::FlashFileUnknown(_) => "flash_file_unknown",
+            Self::FlashFull { .. } => "flash_full",
             Self::Card(_) => "card_error",
             Self::Storage(_) => "storage_failed",
         }
@@ -87,7 +101,7 @@ impl ContainerError {
 }
 
 /// Every code [`ContainerError`] has of its own.
-pub const CODES: [&str; 10] = [
+pub const CODES: [&str; 12] = [
     "container_damaged",
     "wrong_computer",
     "container_rolled_back",
@@ -96,6 +110,8 @@ pub const CODES: [&str; 10] = [
     "container_not_found",
     "not_supported_by_container",
     "flash_error",
+    "flash_file_unknown",
+    "flash_full",
     "card_error",
     "storage_failed",
 ];
@@ -261,5 +277,63 @@ pub trait Container {
     ) -> Result<Proof, ContainerError>;
 
     /// How well this computer still matches; `None` for a dongle, which is bound to none.
-    fn binding_report(&self) -> Option<BindingReport>;
+    ///
+    /// # Errors
+    /// The container cannot be asked.
+    fn binding_report(&mut self) -> Result<Option<BindingReport>, ContainerError>;
+
+    /// What is in the flash memory.
+    ///
+    /// # Errors
+    /// The container has none, or its content was changed outside of it.
+    fn flash(&mut self) -> Result<FlashInfo, ContainerError> {
+        Err(ContainerError::NotSupported)
+    }
+
+    /// Stores a file in the flash memory, in place of one of that name: after a power cut at any moment the old
+    /// or the new content is there.
+    ///
+    /// # Errors
+    /// The container has no flash memory, or not enough of it.
+    fn flash_store(&mut self, _name: &FlashName, _content: &[u8]) -> Result<(), ContainerError> {
+        Err(ContainerError::NotSupported)
+    }
+
+    /// Fetches a file from the flash memory.
+    ///
+    /// # Errors
+    /// There is none of that name, or it was changed outside of the container.
+    fn flash_fetch(&mut self, _name: &FlashName) -> Result<Vec<u8>, ContainerError> {
+        Err(ContainerError::NotSupported)
+    }
+
+    /// Removes a file from the flash memory.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    fn flash_remove(&mut self, _name: &FlashName) -> Result<(), ContainerError> {
+        Err(ContainerError::NotSupported)
+    }
+}
+
+/// A file in flash memory.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FlashFile {
+    /// Its name.
+    pub name: FlashName,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of its content.
+    pub digest: Digest,
+}
+
+/// What is in the flash memory of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct FlashInfo {
+    /// Bytes in all.
+    pub capacity: u64,
+    /// Bytes a new file can have.
+    pub free: u64,
+    /// The files, by name.
+    pub files: Vec<FlashFile>,
 }

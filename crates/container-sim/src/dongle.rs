@@ -10,11 +10,13 @@
 pub mod apdu;
 mod card;
 mod client;
+mod files;
 mod flash;
 mod image;
 
 pub use card::Card;
 pub use client::Dongle;
+pub use files::Blocks;
 pub use image::inspect;
 
 use licensing_core::ids::ContainerSerial;

@@ -14,4 +14,4 @@ pub mod dongle;
 pub mod storage;
 pub mod traits;
 
-pub use container::{Container, ContainerError, FirmInfo, ProductInfo};
+pub use container::{Container, ContainerError, FirmInfo, FlashFile, FlashInfo, ProductInfo};

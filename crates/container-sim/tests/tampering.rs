@@ -112,8 +112,8 @@ fn drift_within_the_tolerance_is_forgiven_and_bound_anew_but_never_away_from_the
         MapTraits(changed.collect()).collect()
     };
     place.traits = with(&[("cpu", "c-2")]);
-    let opened = place.open(serial, 1).unwrap();
-    let report = opened.binding_report().unwrap();
+    let mut opened = place.open(serial, 1).unwrap();
+    let report = opened.binding_report().unwrap().unwrap();
     assert_eq!((report.score, report.threshold, report.tolerance_left()), (12, 9, 3));
     drop(opened);
     place.traits = with(&[("cpu", "c-2"), ("machine_id", "m-2")]);
@@ -172,7 +172,7 @@ fn a_dongle_works_wherever_its_image_is_and_gives_out_no_key() {
 
 #[test]
 fn flash_memory_keeps_what_was_written_and_notices_changes_from_outside() {
-    use container_sim::dongle::{Card, Dongle, flash_name};
+    use container_sim::dongle::{Blocks as _, Card, Dongle, flash_name};
     let place = Place::new(ContainerKind::Dongle);
     let card =
         Card::make(Box::new(place.files.clone()), Box::new(TestEntropy::new(5)), 8192, false, NOW).unwrap();

@@ -2,6 +2,7 @@
 
 use container_sim::{Container, ContainerError};
 use licensing_core::access::{AccessRefusal, AccessRequest, Usable};
+use licensing_core::codec::{Decode, Encode};
 use licensing_core::device::Proof;
 use licensing_core::ids::{ContainerSerial, FirmCode, PreActivationId};
 
@@ -17,7 +18,7 @@ pub struct Warning {
 }
 
 /// Where a license is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum Source {
     /// In this container.
     Container(ContainerSerial),
@@ -54,7 +55,7 @@ pub struct Found<T> {
 
 impl<T> Found<T> {
     /// Asks elsewhere when no container has the license; the refusal that came closest stays.
-    fn or(mut self, ask: impl FnOnce() -> Result<Answer<T>, AccessRefusal>) -> Self {
+    pub(crate) fn or(mut self, ask: impl FnOnce() -> Result<Answer<T>, AccessRefusal>) -> Self {
         if let Err(known) = &self.outcome {
             match ask() {
                 Ok(answer) => self.outcome = Ok(answer),

@@ -16,13 +16,22 @@
 //! ```
 
 mod access;
+#[cfg(feature = "agent")]
+pub mod agent;
+mod computer;
+mod consent;
+pub mod local;
+mod owner;
 mod registry;
 mod system;
 mod vendor_files;
 
 pub use access::{Answer, Found, Source, Warning};
+pub use computer::{BindingState, Computer};
+pub use consent::Consent;
+pub use owner::OwnerHandle;
 pub use registry::{Listed, Places, Registry, RuntimeError};
 pub use system::{SystemClock, SystemEntropy};
 
-pub use container_sim::binding::BindingReport;
-pub use container_sim::{Container, ContainerError, FirmInfo, ProductInfo};
+pub use container_sim::binding::{BindingOutline, BindingReport, OutlinedTrait, Repair, TraitState};
+pub use container_sim::{Container, ContainerError, FirmInfo, FlashFile, FlashInfo, ProductInfo};

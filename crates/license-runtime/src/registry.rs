@@ -2,10 +2,13 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use container_sim::act::{self, ActHost, ActLicense};
+use container_sim::binding::BindingOutline;
 use container_sim::dongle::{self, Card, Dongle};
 use container_sim::storage::{DirStorage, Storage, replace};
 use container_sim::traits::{HostTraits, LinuxHost};
@@ -30,6 +33,12 @@ pub struct Places {
     pub transfers: PathBuf,
     /// Pre-activated licenses and blacklists.
     pub vendor: PathBuf,
+    /// Containers that were pulled: on this computer, and not usable until they are plugged in again.
+    pub drawer: PathBuf,
+    /// What the browser agent remembers: which origins the user allowed.
+    pub agent: PathBuf,
+    /// Socket of the running license runtime.
+    pub socket: PathBuf,
 }
 
 impl Places {
@@ -41,7 +50,17 @@ impl Places {
             anchors: vec![home.join("anchors"), state.join("anchors")],
             transfers: home.join("transfers"),
             vendor: home.join("vendor"),
+            drawer: home.join("drawer"),
+            agent: home.join("agent"),
+            socket: home.join("runtime.sock"),
         }
+    }
+
+    /// The product's folder in a user's home: below `xdg` where that is set, else below `rest` of `user_home`.
+    #[must_use]
+    pub fn user_folder(xdg: Option<&Path>, user_home: Option<&Path>, rest: &str) -> Option<PathBuf> {
+        let base = xdg.map(Path::to_owned).or_else(|| user_home.map(|home| home.join(rest)))?;
+        Some(base.join("open-license"))
     }
 }
 
@@ -60,6 +79,23 @@ pub enum RuntimeError {
     /// An import would overwrite a container.
     #[error("container {0} is on this computer already")]
     Exists(ContainerSerial),
+    /// All uses the license grants are taken by other programs.
+    #[error("all {uses} uses of the license are taken")]
+    AllUsesTaken {
+        /// Uses it grants.
+        uses: u64,
+    },
+    /// The license runtime answered with an error of this code.
+    #[error("{message}")]
+    Remote {
+        /// Stable code.
+        code: String,
+        /// What happened.
+        message: String,
+    },
+    /// The license runtime cannot be talked to.
+    #[error("the license runtime of this computer does not answer: {0}")]
+    Unreachable(io::Error),
 }
 
 impl RuntimeError {
@@ -71,6 +107,9 @@ impl RuntimeError {
             Self::File(error) => error.code(),
             Self::Busy => "container_busy",
             Self::Exists(_) => "container_exists",
+            Self::AllUsesTaken { .. } => "all_uses_taken",
+            Self::Remote { code, .. } => code,
+            Self::Unreachable(_) => "runtime_unreachable",
         }
     }
 }
@@ -113,10 +152,11 @@ impl Registry {
     /// As [`Registry::open`].
     pub fn open_on(places: Places, host: Box<dyn HostTraits>) -> Result<Self, RuntimeError> {
         // Makes the folders with the right modes.
-        for folder in places.anchors.iter().chain([&places.containers, &places.transfers, &places.vendor]) {
+        let folders = [&places.containers, &places.transfers, &places.vendor, &places.drawer, &places.agent];
+        for folder in places.anchors.iter().chain(folders) {
             DirStorage::open(folder)?;
         }
-        let lock = lock(&places.containers.join(".lock"))?;
+        let lock = lock(&places.containers.join(".lock"), &places.socket)?;
         let (entropy, clock) = (SystemEntropy::default(), SystemClock);
         Ok(Self { places, host, entropy, clock, _lock: lock })
     }
@@ -195,11 +235,81 @@ impl Registry {
     /// # Errors
     /// The folder cannot be read.
     pub fn serials(&self) -> Result<Vec<ContainerSerial>, RuntimeError> {
-        let serial = |name: &String| {
-            let stem = name.strip_suffix(".act").or_else(|| name.strip_suffix(".dongle"))?;
-            stem.parse().ok().filter(|serial| file_name(*serial) == *name)
-        };
-        Ok(self.files()?.list()?.iter().filter_map(serial).collect())
+        serials_in(&self.files()?)
+    }
+
+    /// Serials of the containers that were pulled.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn pulled(&self) -> Result<Vec<ContainerSerial>, RuntimeError> {
+        serials_in(&DirStorage::open(&self.places.drawer)?)
+    }
+
+    /// Pulls a container, as one pulls a dongle: it stays on this computer, whole, and cannot be used.
+    ///
+    /// # Errors
+    /// It is not plugged in, or the disk failed. An interrupted move is finished by [`Registry::plug`].
+    pub fn pull(&mut self, serial: ContainerSerial) -> Result<(), RuntimeError> {
+        // First what makes it a container: without its image, flash memory is nothing.
+        self.move_files(serial, &[file_name(serial), dongle::flash_name(serial)], true)
+    }
+
+    /// Plugs a pulled container in again.
+    ///
+    /// # Errors
+    /// There is none of that serial in the drawer, one is plugged in already, or the disk failed.
+    pub fn plug(&mut self, serial: ContainerSerial) -> Result<(), RuntimeError> {
+        self.move_files(serial, &[dongle::flash_name(serial), file_name(serial)], false)
+    }
+
+    fn move_files(&self, serial: ContainerSerial, names: &[String], out: bool) -> Result<(), RuntimeError> {
+        let (plugged, drawer) = (&self.places.containers, &self.places.drawer);
+        let (from, to) = if out { (plugged, drawer) } else { (drawer, plugged) };
+        let (from_storage, to_storage) = (DirStorage::open(from)?, DirStorage::open(to)?);
+        let name = file_name(serial);
+        if from_storage.read_at(&name, 0, 1)?.is_empty() {
+            return Err(ContainerError::NotFound.into());
+        }
+        // A move that was interrupted has left one of the two files where it goes: only what would be written
+        // over is in the way.
+        let is_there = |folder: &DirStorage, name: &str| folder.read_at(name, 0, 1).map(|b| !b.is_empty());
+        for name in names {
+            if is_there(&from_storage, name)? && is_there(&to_storage, name)? {
+                return Err(RuntimeError::Exists(serial));
+            }
+        }
+        for name in names {
+            match std::fs::rename(from_storage.path(name)?, to_storage.path(name)?) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => outcome?,
+            }
+            for folder in [to, from] {
+                DirStorage::open(folder)?.sync_folder()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How an act license that does not open here is bound, as far as that can be seen without opening it.
+    ///
+    /// # Errors
+    /// It is not here, or damaged.
+    pub fn outline(&self, serial: ContainerSerial) -> Result<BindingOutline, RuntimeError> {
+        let bytes = self.export(serial)?;
+        Ok(act::outline(&bytes, &self.host.collect()).map_err(ContainerError::Damaged)?)
+    }
+
+    /// When a container's file was last seen to change; `None` when it is gone.
+    pub(crate) fn stamp(&self, serial: ContainerSerial) -> Option<FileStamp> {
+        let path = self.files().ok()?.path(&file_name(serial)).ok()?;
+        let metadata = std::fs::metadata(path).ok()?;
+        Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+    }
+
+    /// The folder of what the browser agent remembers.
+    pub(crate) fn agent_folder(&self) -> Result<DirStorage, RuntimeError> {
+        Ok(DirStorage::open(&self.places.agent)?)
     }
 
     /// All containers, each opened or with the reason why it cannot be. None hides another.
@@ -255,6 +365,9 @@ impl Registry {
             Err(error) => return Err(error.into()),
         };
         let name = file_name(serial);
+        if self.pulled()?.contains(&serial) {
+            return Err(RuntimeError::Exists(serial));
+        }
         let mut files = self.files()?;
         match files.read(&name)? {
             Some(present) if present == bytes => return Ok(serial),
@@ -271,6 +384,17 @@ impl Registry {
     }
 }
 
+/// Inode, size, and time of change of a file.
+pub(crate) type FileStamp = (u64, u64, i64, i64);
+
+fn serials_in(folder: &DirStorage) -> Result<Vec<ContainerSerial>, RuntimeError> {
+    let serial = |name: &String| {
+        let stem = name.strip_suffix(".act").or_else(|| name.strip_suffix(".dongle"))?;
+        stem.parse().ok().filter(|serial| file_name(*serial) == *name)
+    };
+    Ok(folder.list()?.iter().filter_map(serial).collect())
+}
+
 fn file_name(serial: ContainerSerial) -> String {
     match serial.kind() {
         ContainerKind::Act => act::file_name(serial),
@@ -278,13 +402,17 @@ fn file_name(serial: ContainerSerial) -> String {
     }
 }
 
-/// Takes the lock of the containers, waiting a little for another program to finish.
-fn lock(path: &Path) -> Result<File, RuntimeError> {
+/// Takes the lock of the containers, waiting a little for another program to finish; not for the license
+/// runtime, which keeps them.
+fn lock(path: &Path, socket: &Path) -> Result<File, RuntimeError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
     let started = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if UnixStream::connect(socket).is_ok() => {
+                return Err(RuntimeError::Busy);
+            }
             Err(TryLockError::WouldBlock) if started.elapsed() < LOCK_WAIT => {
                 std::thread::sleep(Duration::from_millis(20));
             }

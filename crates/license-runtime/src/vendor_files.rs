@@ -89,8 +89,13 @@ impl Registry {
     /// # Errors
     /// The folder cannot be read.
     pub fn blacklist(&self, firm_code: FirmCode) -> Result<Option<VerifiedBlacklist>, RuntimeError> {
-        let bytes = self.vendor_files()?.read(&format!("{firm_code}{BLACKLIST}"))?;
+        let bytes = self.blacklist_file(firm_code)?;
         Ok(bytes.and_then(|bytes| VerifiedBlacklist::verify(&bytes, None).ok()))
+    }
+
+    /// The file of that blacklist.
+    pub(crate) fn blacklist_file(&self, firm_code: FirmCode) -> Result<Option<Vec<u8>>, RuntimeError> {
+        Ok(self.vendor_files()?.read(&format!("{firm_code}{BLACKLIST}"))?)
     }
 
     /// Whether licenses of a vendor in a container are refused on this computer.

@@ -245,6 +245,10 @@ impl Activation {
     /// Where its quantity goes when it leaves the container.
     #[must_use]
     pub fn destination(&self) -> Destination {
-        if self.withdraw && !zoo::has(Bug::WithdrawalFreed) { Destination::Vendor } else { Destination::Available }
+        if self.withdraw && !zoo::has(Bug::WithdrawalFreed) {
+            Destination::Vendor
+        } else {
+            Destination::Available
+        }
     }
 }

@@ -44,10 +44,14 @@ pub enum FileType {
     Blacklist,
     /// A license bound to nothing.
     PreActivated,
+    /// A firm key's word that a web origin may talk to its containers through the browser agent.
+    OriginGrant,
+    /// A firm key's word for a software package.
+    PackageManifest,
 }
 
 /// Every file type with its number and name.
-pub const FILE_TYPES: [(FileType, u8, &str); 9] = [
+pub const FILE_TYPES: [(FileType, u8, &str); 11] = [
     (FileType::Context, 1, "context"),
     (FileType::Update, 2, "update"),
     (FileType::Template, 3, "template"),
@@ -57,6 +61,8 @@ pub const FILE_TYPES: [(FileType, u8, &str); 9] = [
     (FileType::ActLicense, 7, "act license"),
     (FileType::Blacklist, 8, "blacklist"),
     (FileType::PreActivated, 9, "pre-activated license"),
+    (FileType::OriginGrant, 20, "origin grant"),
+    (FileType::PackageManifest, 21, "package manifest"),
 ];
 
 impl FileType {

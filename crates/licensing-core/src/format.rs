@@ -5,6 +5,8 @@
 pub mod blacklist;
 pub mod certificate;
 pub mod context;
+pub mod origin_grant;
+pub mod package;
 pub mod preactivated;
 pub mod template;
 pub mod update;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::codec::{Decode, Encode, checked_codec};
-use crate::limits::{ID_CHARS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{FLASH_NAME_CHARS_MAX, ID_CHARS_MAX, NAME_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// A value that is not of the form its type asks for; says what was expected, never what was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -333,6 +333,16 @@ bounded_text!(
     /// A free text or comment, line breaks allowed. At most 1024 bytes of UTF-8.
     Text, "text", "at most 1024 bytes of text without control characters other than line breaks",
     |s| s.len() <= TEXT_BYTES_MAX && !s.chars().any(|c| c.is_control() && c != '\n')
+);
+
+bounded_text!(
+    /// Name of a file in flash memory and of a software package: letters, digits, `.`, `-` and `_`, not
+    /// beginning with a dot. Never a path. 1 to 64 characters.
+    FlashName, "file name", "1 to 64 letters, digits, dots, hyphens and underscores, not beginning with a dot",
+    |s| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+        !s.is_empty() && s.len() <= FLASH_NAME_CHARS_MAX && !s.starts_with('.') && s.bytes().all(plain)
+    }
 );
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub mod item;
 pub mod license;
 pub mod limits;
 pub mod order;
+pub mod origin;
 pub mod preactivation;
 pub mod product;
 pub mod refusal;

@@ -10,6 +10,16 @@ pub const UPDATE_BYTES_MAX: usize = 512 << 10;
 pub const TEMPLATE_BYTES_MAX: usize = 16 << 10;
 /// Largest certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 << 10;
+/// Largest origin grant, in bytes: it travels in the address of a WebSocket.
+pub const GRANT_BYTES_MAX: usize = 2 << 10;
+/// Longest validity of an origin grant, in days.
+pub const GRANT_DAYS_MAX: u32 = 400;
+/// Largest manifest of a software package, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 4 << 10;
+/// Largest content of a software package, and largest file in the flash memory of a dongle, in bytes.
+pub const PACKAGE_BYTES_MAX: usize = 64 << 20;
+/// Characters in the name of a file in flash memory.
+pub const FLASH_NAME_CHARS_MAX: usize = 64;
 /// Certificates carried by one envelope.
 pub const CERTIFICATES_MAX: usize = 4;
 /// Signatures carried by one envelope.

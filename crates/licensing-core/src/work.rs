@@ -317,9 +317,8 @@ impl Work {
     /// Whether a share is in its container once every step that is carried on is applied. Steps that a cancellation has
     /// replaced are not: a return that was cancelled leaves its share where it is, an activation brings none.
     fn will_be_here(&self, activation: &Activation) -> bool {
-        let carried_on = |id: StepId| {
-            self.firm.as_ref().is_some_and(|firm| firm.pending.iter().any(|step| step.id == id))
-        };
+        let carried_on =
+            |id: StepId| self.firm.as_ref().is_some_and(|firm| firm.pending.iter().any(|step| step.id == id));
         match activation.state {
             ActivationState::Active { .. } => true,
             ActivationState::Activating { step } => carried_on(step),

@@ -94,7 +94,8 @@ impl World {
         let terms = LicenseTerms { unit_counter: Some(UNITS), ..LicenseTerms::default() };
         let policy = ItemPolicy { reactivation: ReactivationPolicy::Always, ..ItemPolicy::default() };
         let tickets = (0..2).map(|_| server.order(terms.clone(), policy, QUANTITY)).collect();
-        let mut devices: Vec<DeviceState> = (0..CONTAINERS).map(|_| server.device(ContainerKind::Act)).collect();
+        let mut devices: Vec<DeviceState> =
+            (0..CONTAINERS).map(|_| server.device(ContainerKind::Act)).collect();
         let more = UpdateTerms {
             base: ItemId::new("SNP-1").unwrap(),
             scope: UpdateScope::Container,
@@ -223,7 +224,9 @@ impl World {
             }
             // What cannot be done is refused, and changes nothing.
             Move::Withdraw { license } => drop(self.server.withdraw(self.tickets[license].1)),
-            Move::CancelWithdrawal { license } => drop(self.server.cancel_withdrawal(self.tickets[license].1)),
+            Move::CancelWithdrawal { license } => {
+                drop(self.server.cancel_withdrawal(self.tickets[license].1))
+            }
             Move::Replace => {
                 let better = ItemDefinition {
                     // Not metered: it must not be what units are taken from.
@@ -266,7 +269,10 @@ impl World {
     fn check(&self) {
         self.server.check_books();
         for container in self.server.containers.values() {
-            assert!(container.status != ContainerStatus::ManipulationDetected, "an honest container was flagged");
+            assert!(
+                container.status != ContainerStatus::ManipulationDetected,
+                "an honest container was flagged"
+            );
         }
         for line in self.server.lines.values().filter(|line| !line.is_update()) {
             let honest = (0..CONTAINERS).filter(|container| !self.is_shut_out(*container));
@@ -282,7 +288,10 @@ impl World {
         assert_eq!(self.measured(), self.total, "units or uses lost or doubled");
         if let Some(new) = self.replaced {
             let (old, new) = (&self.server.lines[&self.tickets[1].1], &self.server.lines[&new]);
-            assert!(u64::from(new.quantity) <= u64::from(old.quantity), "the replacement is more than it replaces");
+            assert!(
+                u64::from(new.quantity) <= u64::from(old.quantity),
+                "the replacement is more than it replaces"
+            );
         }
     }
 
@@ -318,7 +327,8 @@ impl World {
         let Some(record) = self.server.firms.get(&(device.serial, firm())) else { return (0, 0) };
         let item = device.firm(firm()).unwrap();
         let path = record.path(item.link).expect("an honest container is on its history");
-        let live = || self.server.activations.values().filter(|a| a.container == device.serial && a.state.is_live());
+        let live =
+            || self.server.activations.values().filter(|a| a.container == device.serial && a.state.is_live());
         // An update names the entry its part was split off from, as long as that is not proven.
         let counts = |entry| {
             let split = live().any(|a| a.update.is_some_and(|update| update.split_from == Some(entry)));

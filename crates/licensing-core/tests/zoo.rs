@@ -34,9 +34,11 @@ fn finder(bug: Bug) -> Finder {
         Bug::OrderIgnored | Bug::SequenceReused | Bug::WholeEntryRemoved => {
             Model("transfers", corner::TRANSFERS)
         }
-        Bug::SkipDigest | Bug::ForgetVoid | Bug::CancelForgets | Bug::NotRevived | Bug::CancelledReturnGoes => {
-            Model("cancel", corner::CANCEL)
-        }
+        Bug::SkipDigest
+        | Bug::ForgetVoid
+        | Bug::CancelForgets
+        | Bug::NotRevived
+        | Bug::CancelledReturnGoes => Model("cancel", corner::CANCEL),
         Bug::TwoWinners => Model("races", corner::RACES),
         Bug::RollbackAccepted | Bug::SkipCounter => Model("rollback", corner::ROLLBACK),
         Bug::NotBlacklisted | Bug::LockOffTheWay => Model("reactivate", corner::REACTIVATE),
@@ -47,7 +49,9 @@ fn finder(bug: Bug) -> Finder {
         | Bug::UpdateTwice
         | Bug::UpdateOfCancelled
         | Bug::UpdateStranded => Histories,
-        Bug::RemovalsForgotten => Test("ceremony::units_come_home_to_the_last_one", ceremony::units_come_home_to_the_last_one),
+        Bug::RemovalsForgotten => {
+            Test("ceremony::units_come_home_to_the_last_one", ceremony::units_come_home_to_the_last_one)
+        }
         Bug::LockIgnored | Bug::ReactivationUnasked => Test(
             "whole_life::a_reactivation_follows_its_policy_and_locks_the_old_container",
             whole_life::a_reactivation_follows_its_policy_and_locks_the_old_container,
@@ -98,7 +102,12 @@ fn every_defect_is_found() {
             let_loose(Some(*bug));
             let found = finder(*bug).finds();
             let_loose(None);
-            println!("{bug:?}: {} by {} in {} ms", if found { "found" } else { "MISSED" }, finder(*bug).name(), at.elapsed().as_millis());
+            println!(
+                "{bug:?}: {} by {} in {} ms",
+                if found { "found" } else { "MISSED" },
+                finder(*bug).name(),
+                at.elapsed().as_millis()
+            );
             !found
         })
         .collect();

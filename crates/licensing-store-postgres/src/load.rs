@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use licensing_core::activation::Activation;
 use licensing_core::container::{FirmRecord, PendingStep};
-use licensing_core::ids::{ContainerSerial, CustomerId, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId};
 use licensing_core::license::LicenseLine;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError};
+use licensing_store::{FactsQuery, FirmBooks, FoundLicense, LicenseQuery, StoreError};
 use tokio_postgres::Row;
 
 use crate::commit::{Failed, damaged_value};
@@ -155,6 +155,42 @@ fn steps(wanted: &FactsQuery) -> Vec<Step> {
         steps.extend(firm(old));
     }
     steps
+}
+
+/// What an audit compares with a context, as one snapshot.
+pub(crate) async fn books(
+    connection: &mut Connection,
+    serial: ContainerSerial,
+    firm_code: FirmCode,
+) -> Result<Option<FirmBooks>, Failed> {
+    let key = || values![serial_number(serial), i64::from(firm_code.get())];
+    let unproven = query::step!("serial = $1 AND firm_code = $2 ORDER BY before_counter, id");
+    // Only in a container that was shut out can something be superseded, and no index leads to it.
+    let superseded = query::activation!(
+        "WHERE container = $1 AND firm_code = $2 AND state = 'superseded' AND NOT EXISTS (SELECT 1
+            FROM containers WHERE serial = $1 AND status <> 'blacklisted') ORDER BY id"
+    );
+    let receipt = query::receipt!(
+        "JOIN firms f ON f.serial = r.serial AND f.firm_code = r.firm_code
+            AND f.confirmed_counter = r.counter AND f.confirmed_digest = r.digest
+        WHERE r.serial = $1 AND r.firm_code = $2 ORDER BY r.received_at DESC, r.hash LIMIT 1"
+    );
+    let steps = [
+        BEGIN,
+        Step::query(query::firm!("WHERE serial = $1 AND firm_code = $2"), key()),
+        Step::query(unproven, key()),
+        Step::query(LIVE_IN, key()),
+        Step::query(superseded, key()),
+        Step::query(receipt, key()),
+    ];
+    let mut answers = Answers::of(connection, &steps).await?;
+    answers.next();
+    let firm = answers.firm()?;
+    let mut activations = all(&answers.next(), "activations", rows::activation)?;
+    activations.extend(all(&answers.next(), "activations", rows::activation)?);
+    let receipt = one(&answers.next(), "receipts", rows::receipt)?;
+    connection.control(COMMIT);
+    Ok(firm.map(|firm| FirmBooks { firm, activations, receipt }))
 }
 
 /// Lines that are not of the ticket: of what is in the containers, named by the context, assigned, or replacing one.

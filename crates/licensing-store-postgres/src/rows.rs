@@ -441,3 +441,8 @@ pub(crate) fn item(row: &Reader<'_>) -> Result<licensing_core::item::Item, Store
         version: row.number("version")?,
     })
 }
+
+/// The key of a firm item.
+pub(crate) fn firm_key(row: &Reader<'_>) -> Result<(ContainerSerial, FirmCode), StoreError> {
+    Ok((row.serial("serial")?, row.firm("firm_code")?))
+}

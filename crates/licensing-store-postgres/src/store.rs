@@ -23,8 +23,8 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FoundLicense, LicenseQuery, Store,
-    StoreError, StoreFuture, StoredEvent,
+    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
+    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -351,19 +351,26 @@ impl Store for PostgresStore {
         Box::pin(async move { found.await?.ok_or(rows::LOST_STATE) })
     }
 
-    fn newest_receipts(
+    fn firm_books(
         &self,
         after: Option<(ContainerSerial, FirmCode)>,
         limit: u32,
-    ) -> StoreFuture<'_, Vec<Receipt>> {
-        let sql = query::receipt!(
-            "WHERE (r.serial, r.firm_code) > ($1, $2) AND r.received_at = (SELECT MAX(n.received_at)
-                FROM receipts n WHERE n.serial = r.serial AND n.firm_code = r.firm_code)
-            AND r.counter = (SELECT f.confirmed_counter FROM firms f WHERE f.serial = r.serial
-                AND f.firm_code = r.firm_code) ORDER BY r.serial, r.firm_code LIMIT $3"
-        );
+    ) -> StoreFuture<'_, Vec<FirmBooks>> {
+        let sql = "SELECT serial, firm_code FROM firms WHERE (serial, firm_code) > ($1, $2)
+            ORDER BY serial, firm_code LIMIT $3";
         let (serial, firm_code) = after.map_or((0, 0), |(s, f)| (serial_number(s), i64::from(f.get())));
-        self.select(sql, values![serial, firm_code, i64::from(limit)], "receipts", rows::receipt)
+        let keys = self.select(sql, values![serial, firm_code, i64::from(limit)], "firms", rows::firm_key);
+        Box::pin(async move {
+            let mut books = Vec::new();
+            for (serial, firm_code) in keys.await? {
+                books.extend(self.books_of(serial, firm_code).await?);
+            }
+            Ok(books)
+        })
+    }
+
+    fn books_of(&self, serial: ContainerSerial, firm_code: FirmCode) -> StoreFuture<'_, Option<FirmBooks>> {
+        self.read(move |connection| Box::pin(load::books(connection, serial, firm_code)))
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {

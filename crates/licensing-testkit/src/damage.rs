@@ -189,7 +189,7 @@ pub const READS: [(&str, Read); 24] = [
     ("blacklist_version", |store, _| block_on(store.blacklist_version()).map(text)),
     ("preactivation", |store, _| block_on(store.preactivation(PRE_ACTIVATION, listed())).map(text)),
     ("reconciling", |store, _| block_on(store.reconciling()).map(text)),
-    ("newest_receipts", |store, _| block_on(store.newest_receipts(None, 9)).map(text)),
+    ("firm_books", |store, _| block_on(store.firm_books(None, 9)).map(text)),
 ];
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
@@ -245,7 +245,7 @@ pub const DAMAGES: [(&str, &str, &str, &str); 51] = [
     ("UPDATE preactivations SET converted = -1", "preactivation", "preactivations", "converted"),
     ("UPDATE server_state SET reconciling = -1", "facts", "server_state", "reconciling"),
     ("DELETE FROM server_state", "reconciling", "server_state", "reconciling"),
-    ("UPDATE receipts SET bytes = {}, hash = {00}", "newest_receipts", "receipts", "hash"),
+    ("UPDATE receipts SET bytes = {}, hash = {00}", "firm_books", "receipts", "hash"),
 ];
 
 const LEDGER: &str = "license: the ledger differs from the activations";

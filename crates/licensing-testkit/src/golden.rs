@@ -7,11 +7,16 @@ use container_sim::container::Container;
 use container_sim::dongle::{Card, Dongle};
 use container_sim::storage::{PowerStorage, Storage};
 use container_sim::traits::{HostTraits, MapTraits};
+use licensing_core::crypto::sign::SigningKey;
 use licensing_core::format::blacklist::BlacklistBody;
+use licensing_core::format::certificate::FirmCertificate;
+use licensing_core::format::origin_grant::OriginGrant;
+use licensing_core::format::package::{Manifest, pack};
 use licensing_core::format::template::TemplateBody;
-use licensing_core::ids::{ContainerKind, ContainerSerial};
+use licensing_core::ids::{ContainerKind, ContainerSerial, FlashName, Name};
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::order::StoredCode;
+use licensing_core::origin::Origin;
 use licensing_core::preactivation::NewPreActivation;
 use licensing_core::terms::{LicenseTerms, Tolerance};
 use licensing_core::testing::TestEntropy;
@@ -86,6 +91,33 @@ fn transfer(server: &mut Server, container: &mut dyn Container, seed: u64) -> [V
     [context, update, receipt]
 }
 
+/// Root and firm key of the vendor behind the golden files that only a firm key signs.
+#[must_use]
+pub fn firm_chain() -> (SigningKey, SigningKey, Vec<u8>) {
+    let (root, firm_key) = (SigningKey::from_seed([61; 32]), SigningKey::from_seed([62; 32]));
+    let name = Name::new("Sample Vendor").expect("a name");
+    let certificate =
+        FirmCertificate { firm_code: firm(), firm_key: firm_key.public_key(), version: 1, name }.sign(&root);
+    (root, firm_key, certificate)
+}
+
+/// What only a firm key signs: an origin grant and a software package.
+fn of_the_firm_key() -> [GoldenFile; 2] {
+    let (_, key, certificate) = firm_chain();
+    let origin = Origin::new("https://portal.example").expect("an origin");
+    let grant = OriginGrant { firm_code: firm(), origin, not_before: NOW, not_after: NOW.plus_days(90) };
+    let manifest = Manifest {
+        firm_code: firm(),
+        name: FlashName::new("setup.bin").expect("a name"),
+        version: Name::new("1.2.3").expect("a version"),
+        size: 0,
+        digest: [0; 32],
+        made_at: NOW,
+    };
+    let package = pack(&manifest, b"the software\n", certificate.clone(), &key).expect("a small package");
+    [file("v1/origin.grant", &grant.sign(certificate, &key)), file("v1/setup.WibuCmPkg", &package)]
+}
+
 /// The golden files of version 1, byte for byte the same at every run.
 #[must_use]
 pub fn version_1() -> Vec<GoldenFile> {
@@ -129,5 +161,6 @@ pub fn version_1() -> Vec<GoldenFile> {
     files.push(file("v1/dongle.receipt.WibuCmRaC", &receipt));
     let name = container_sim::dongle::file_name(dongle.serial());
     files.push(file(&format!("v1/{name}"), &content(&storage, &name)));
+    files.extend(of_the_firm_key());
     files
 }

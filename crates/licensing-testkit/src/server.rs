@@ -362,8 +362,7 @@ impl Server {
     ) -> Decided {
         let rules = ServerRules { accept_test_containers: true, ..self.rules.clone() };
         let mut work = Work::new(self.facts(ticket, verified, old), rules, actor(), self.now);
-        let outcome =
-            work.settle(verified, bytes).and_then(|settled| user(&mut work, &settled, entropy));
+        let outcome = work.settle(verified, bytes).and_then(|settled| user(&mut work, &settled, entropy));
         let parting = match &outcome {
             Err(Decline::Refused(refusal)) => work.parting_update(refusal),
             _ => None,

@@ -15,6 +15,8 @@ use licensing_core::error::VerifyError;
 use licensing_core::format::blacklist::VerifiedBlacklist;
 use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
 use licensing_core::format::context::{ContextBody, VerifiedContext};
+use licensing_core::format::origin_grant::VerifiedGrant;
+use licensing_core::format::package::VerifiedPackage;
 use licensing_core::format::preactivated::VerifiedPreActivated;
 use licensing_core::format::template::{TemplateBody, VerifiedTemplate};
 use licensing_core::format::update::{UpdateHeader, VerifiedUpdate};
@@ -24,7 +26,7 @@ use licensing_core::limits::{
 };
 use licensing_core::trust::emulator_maker;
 use licensing_testkit::TestEntropy;
-use licensing_testkit::golden::{host, version_1};
+use licensing_testkit::golden::{firm_chain, host, version_1};
 use licensing_testkit::server::{NOW, Server, firm, product};
 use proptest::prelude::*;
 
@@ -60,11 +62,18 @@ fn root() -> PublicKey {
     FirmCertificate::verify(certificate, None).expect("a chain").1
 }
 
+/// The root above what only a firm key signs.
+fn firm_root() -> PublicKey {
+    firm_chain().0.public_key()
+}
+
 fn firm_key() -> PublicKey {
     FirmCertificate::verify(&read("v1/firm.certificate"), None).expect("a certificate").0.firm_key
 }
 
-const SIGNED: [(&str, Verify); 11] = [
+const SIGNED: [(&str, Verify); 13] = [
+    ("v1/origin.grant", |b| VerifiedGrant::verify(b, Some(&firm_root())).map(drop)),
+    ("v1/setup.WibuCmPkg", |b| VerifiedPackage::verify(b, |_| Some(firm_root())).map(drop)),
     ("v1/firm.blacklist", |b| VerifiedBlacklist::verify(b, Some(&root())).map(drop)),
     ("v1/trial.license", |b| VerifiedPreActivated::verify(b, Some(&root())).map(drop)),
     ("v1/template.WibuCmLIF", |b| VerifiedTemplate::verify(b, Some(&root())).map(drop)),

@@ -10,6 +10,25 @@ pub fn to_base64(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
+/// Encodes bytes for an address: base64url without padding.
+#[must_use]
+pub fn to_base64url(bytes: &[u8]) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(bytes)
+}
+
+/// Decodes base64url without padding.
+///
+/// # Errors
+/// Not base64url, or more than `limit` bytes.
+pub fn from_base64url(text: &str, limit: usize) -> Result<Vec<u8>, FormatError> {
+    if text.len() > limit.div_ceil(3).saturating_mul(4) {
+        return Err(FormatError::TooLarge { limit });
+    }
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes());
+    let bytes = bytes.map_err(|_| FormatError::Invalid("base64url"))?;
+    if bytes.len() > limit { Err(FormatError::TooLarge { limit }) } else { Ok(bytes) }
+}
+
 /// Reads a file of at most `limit` bytes from base64. Line breaks and blanks at either end are forgiven.
 ///
 /// # Errors

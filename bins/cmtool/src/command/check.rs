@@ -1,6 +1,6 @@
 //! Checking and using licenses on this computer.
 
-use license_runtime::{Found, Registry, Source};
+use license_runtime::{Computer, Found, RuntimeError, Source};
 use licensing_core::access::{AccessRequest, Usable};
 use licensing_wire::options::{parse_begin, parse_features};
 use licensing_wire::time::print;
@@ -12,12 +12,24 @@ use crate::output::{Output, error_document};
 
 pub(crate) fn check(global: &Global, arguments: &CheckArguments, output: &Output) -> Result<(), Failure> {
     let request = request(arguments)?;
-    answer(global, arguments, output, |registry| registry.check(arguments.firm_code, &request))
+    answer(global, arguments, output, |computer| computer.check(arguments.firm_code, &request))
 }
 
 pub(crate) fn access(global: &Global, arguments: &CheckArguments, output: &Output) -> Result<(), Failure> {
     let request = request(arguments)?;
-    answer(global, arguments, output, |registry| registry.access(arguments.firm_code, &request))
+    answer(global, arguments, output, |computer| {
+        let mut found = computer.access(arguments.firm_code, &request)?;
+        // A command is over at once: what it used is consumed, and its concurrent use given back.
+        if let Ok(answer) = &found.outcome
+            && let Some(handle) = answer.value.1
+        {
+            computer.release(handle)?;
+        }
+        let outcome = found
+            .outcome
+            .map(|answer| license_runtime::Answer { source: answer.source, value: answer.value.0 });
+        Ok(Found { outcome, warnings: std::mem::take(&mut found.warnings) })
+    })
 }
 
 fn request(arguments: &CheckArguments) -> Result<AccessRequest, Failure> {
@@ -36,10 +48,10 @@ fn answer(
     global: &Global,
     arguments: &CheckArguments,
     output: &Output,
-    ask: impl FnOnce(&mut Registry) -> Found<Usable>,
+    ask: impl FnOnce(&mut Computer) -> Result<Found<Usable>, RuntimeError>,
 ) -> Result<(), Failure> {
-    let mut registry = global.registry()?;
-    let found = ask(&mut registry);
+    let mut computer = global.computer()?;
+    let found = ask(&mut computer)?;
     let mut warnings = Vec::new();
     for warning in found.warnings {
         let (code, message) = (warning.error.code().to_owned(), warning.error.to_string());

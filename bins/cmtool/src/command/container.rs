@@ -1,5 +1,7 @@
 //! The containers of this computer.
 
+mod report;
+
 use license_runtime::{Container, FirmInfo, Listed, ProductInfo};
 use licensing_client::Phase;
 use licensing_core::error::FormatError;
@@ -26,7 +28,7 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
         ContainerCommand::List => list(global, output),
         ContainerCommand::Show { serial } => show(global, serial, output),
         ContainerCommand::Export { serial, out } => {
-            let bytes = global.registry()?.export(serial)?;
+            let bytes = global.computer()?.export(serial)?;
             write_file(&out, &bytes)?;
             let document = json!({ "serial": serial.to_string(), "file": out, "bytes": bytes.len() });
             output.result(&document, || format!("container {serial} written to {}", out.display()));
@@ -34,7 +36,7 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
         }
         ContainerCommand::Import { file } => {
             let bytes = read_file(&file, CONTAINER_BYTES_MAX)?;
-            let serial = global.registry()?.import(&bytes)?;
+            let serial = global.computer()?.import(&bytes)?;
             let document = json!({ "serial": serial.to_string(), "kind": serial.kind().as_str() });
             output.result(&document, || format!("container {serial} is on this computer now"));
             Ok(())
@@ -47,13 +49,15 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
         ContainerCommand::Push { serial, firm_code, out } => {
             decide::push(global, serial, firm_code, &out, output)
         }
-        ContainerCommand::Binding { serial } => binding(global, serial, output),
+        ContainerCommand::Report { serial } => report::run(global, serial, output),
+        ContainerCommand::Pull { serial } => moved(global, serial, true, output),
+        ContainerCommand::Plug { serial } => moved(global, serial, false, output),
     }
 }
 
 fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(), Failure> {
     let container = match command {
-        CreateCommand::Dongle { flash } => global.registry()?.create_dongle(flash.unwrap_or(0))?,
+        CreateCommand::Dongle { flash } => global.computer()?.create_dongle(flash.unwrap_or(0))?,
         CreateCommand::Act { firm_code } => {
             let server = global.customer_server()?;
             let progress = output.progress();
@@ -62,7 +66,7 @@ fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(
             let template = from_base64(&answer.template, TEMPLATE_BYTES_MAX)
                 .map_err(|error: FormatError| Failure::new("server_answer_invalid", error.to_string()))?;
             progress.show(Phase::RegisteringTemplate);
-            let container = global.registry()?.create_act(&template)?;
+            let container = global.computer()?.create_act(&template)?;
             progress.done();
             container
         }
@@ -83,7 +87,8 @@ const fn mark(is_test: bool) -> &'static str {
 
 fn list(global: &Global, output: &Output) -> Result<(), Failure> {
     let mut documents = Vec::new();
-    for Listed { serial, container } in global.registry()?.list()? {
+    let mut computer = global.computer()?;
+    for Listed { serial, container } in computer.list()? {
         let kind = serial.kind().as_str();
         documents.push(match container {
             Ok(mut container) => {
@@ -99,7 +104,8 @@ fn list(global: &Global, output: &Output) -> Result<(), Failure> {
             }
         });
     }
-    output.result(&json!({ "containers": documents }), || {
+    let pulled: Vec<String> = computer.pulled()?.iter().map(ToString::to_string).collect();
+    output.result(&json!({ "containers": documents, "pulled": pulled }), || {
         let row = |document: &Value| {
             let text = |field: &str| document[field].as_str().unwrap_or_default().to_owned();
             let codes: Vec<String> =
@@ -111,13 +117,18 @@ fn list(global: &Global, output: &Output) -> Result<(), Failure> {
             };
             vec![text("serial"), text("kind"), codes.join(", "), state]
         };
-        table(&["Serial", "Kind", "Firm codes", "State"], documents.iter().map(row))
+        let kind = |serial: &str| serial.parse().map_or("", |serial: ContainerSerial| serial.kind().as_str());
+        let out = |serial: &String| {
+            vec![serial.clone(), kind(serial).to_owned(), String::new(), "pulled".to_owned()]
+        };
+        let rows = documents.iter().map(row).chain(pulled.iter().map(out));
+        table(&["Serial", "Kind", "Firm codes", "State"], rows)
     });
     Ok(())
 }
 
 fn show(global: &Global, serial: ContainerSerial, output: &Output) -> Result<(), Failure> {
-    let mut container: Box<dyn Container> = global.registry()?.container(serial)?;
+    let mut container: Box<dyn Container> = global.computer()?.container(serial)?;
     let firms = container.firms()?;
     let is_test = container.is_test();
     let document = json!({
@@ -201,31 +212,17 @@ fn products_table(products: &[ProductInfo]) -> String {
     table(&header, products.iter().map(row))
 }
 
-fn binding(global: &Global, serial: ContainerSerial, output: &Output) -> Result<(), Failure> {
-    let container = global.registry()?.container(serial)?;
-    let bound_to_nothing = || Failure::new("not_supported_by_container", "a dongle is bound to no computer");
-    let report = container.binding_report().ok_or_else(bound_to_nothing)?;
-    let traits: Vec<Value> = report
-        .traits
-        .iter()
-        .map(|t| json!({ "name": t.name, "weight": t.weight, "status": t.status.name() }))
-        .collect();
-    let document = json!({
-        "serial": serial.to_string(),
-        "traits": traits,
-        "score": report.score,
-        "threshold": report.threshold,
-        "total": report.total,
-        "tolerance_left": report.tolerance_left(),
-    });
+fn moved(global: &Global, serial: ContainerSerial, is_pulled: bool, output: &Output) -> Result<(), Failure> {
+    let mut computer = global.computer()?;
+    if is_pulled {
+        computer.pull(serial)?;
+    } else {
+        computer.plug(serial)?;
+    }
+    let document = json!({ "serial": serial.to_string(), "plugged": !is_pulled });
     output.result(&document, || {
-        let rows = report
-            .traits
-            .iter()
-            .map(|t| vec![t.name.clone(), t.weight.to_string(), t.status.name().to_owned()]);
-        let traits = table(&["Trait", "Weight", "Status"], rows);
-        let (score, threshold, left) = (report.score, report.threshold, report.tolerance_left());
-        format!("{traits}\n{score} of {} match, {threshold} must; {left} more may change", report.total)
+        let state = if is_pulled { "pulled; plug it in again to use it" } else { "plugged in" };
+        format!("container {serial} is {state}")
     });
     Ok(())
 }

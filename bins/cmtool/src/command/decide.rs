@@ -86,7 +86,7 @@ pub(crate) fn blacklist(global: &Global, command: &BlacklistCommand, output: &Ou
         BlacklistCommand::Export { firm_code, out } => export(global, *firm_code, out, output),
         BlacklistCommand::Import { file } => {
             let bytes = read_file(file, FILE_BYTES_MAX)?;
-            let list = global.registry()?.import_blacklist(&bytes)?;
+            let list = global.computer()?.import_blacklist(&bytes)?;
             let body = list.body();
             let (firm_code, version) = (body.firm_code.get(), body.version);
             let document =

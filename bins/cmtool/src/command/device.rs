@@ -60,7 +60,7 @@ fn every_firm(
 
 pub(crate) fn install(global: &Global, file: &Path, output: &Output) -> Result<(), Failure> {
     let bytes = read_file(file, TEMPLATE_BYTES_MAX)?;
-    let license = global.registry()?.install_preactivated(&bytes)?;
+    let license = global.computer()?.install_preactivated(&bytes)?;
     let body = license.body();
     let document = json!({
         "id": body.id.to_string(),

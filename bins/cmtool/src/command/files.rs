@@ -22,10 +22,10 @@ use crate::places::{read_file, write_file};
 
 pub(crate) fn context(global: &Global, command: &ContextCommand, output: &Output) -> Result<(), Failure> {
     let ContextCommand::Create { container: serial, firm_code, out } = command;
-    let mut registry = global.registry()?;
-    let mut container = registry.container(*serial)?;
-    let now = registry.clock().now();
-    let bytes = container.create_context(*firm_code, now, registry.entropy())?;
+    let mut computer = global.computer()?;
+    let mut container = computer.container(*serial)?;
+    let now = computer.clock().now();
+    let bytes = container.create_context(*firm_code, now, computer.entropy())?;
     write_file(out, &bytes)?;
     let document = json!({ "serial": serial.to_string(), "firm_code": firm_code.get(), "file": out });
     output.result(&document, || {
@@ -134,15 +134,15 @@ pub(crate) fn import(global: &Global, command: &UpdateCommand, output: &Output) 
     let bytes = read_file(file, UPDATE_BYTES_MAX)?;
     // Which container it is for stands in its public part; that container then checks everything itself.
     let serial = VerifiedUpdate::verify(&bytes, |_| None)?.header.serial;
-    let mut registry = global.registry()?;
-    let mut container = registry.container(serial).map_err(|error| match error.code() {
+    let mut computer = global.computer()?;
+    let mut container = computer.container(serial).map_err(|error| match error.code() {
         "container_not_found" => Failure::new(
             "update_other_container",
             format!("the update is for container {serial}, which is not on this computer"),
         ),
         _ => error.into(),
     })?;
-    let report = container.import_update(&bytes, registry.entropy())?;
+    let report = container.import_update(&bytes, computer.entropy())?;
     let document = json!({
         "serial": serial.to_string(),
         "firm_code": report.firm_code.get(),

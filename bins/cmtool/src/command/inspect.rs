@@ -4,15 +4,18 @@ use std::path::Path;
 
 use container_sim::{act, dongle};
 use licensing_core::envelope::{FileType, file_type};
-use licensing_core::error::VerifyError;
+use licensing_core::error::{FormatError, VerifyError};
 use licensing_core::format::blacklist::VerifiedBlacklist;
 use licensing_core::format::certificate::{DeviceCertificate, FirmCertificate};
 use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::origin_grant::VerifiedGrant;
+use licensing_core::format::package::{self, VerifiedPackage};
 use licensing_core::format::preactivated::VerifiedPreActivated;
 use licensing_core::format::template::VerifiedTemplate;
 use licensing_core::format::update::VerifiedUpdate;
+use licensing_core::limits::{GRANT_BYTES_MAX, PACKAGE_BYTES_MAX};
 use licensing_core::trust::{TrustedIssuer, emulator_maker};
-use licensing_wire::binary::to_hex;
+use licensing_wire::binary::{from_base64url, to_hex};
 use licensing_wire::options::print_tolerance;
 use licensing_wire::time::print;
 use serde_json::{Value, json};
@@ -21,12 +24,20 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::places::read_file;
 
-/// Largest file of ours: a dongle image.
+/// Largest software package.
+const PACKAGE_LIMIT: usize = PACKAGE_BYTES_MAX + (64 << 10);
+/// Largest other file of ours: a dongle image.
 const LIMIT: usize = 2 << 20;
 
 pub(crate) fn run(file: &Path, output: &Output) -> Result<(), Failure> {
-    let bytes = read_file(file, LIMIT)?;
-    let document = describe(&bytes)?;
+    let bytes = read_file(file, PACKAGE_LIMIT)?;
+    if bytes.len() > LIMIT && !bytes.starts_with(package::MAGIC) {
+        return Err(VerifyError::from(FormatError::TooLarge { limit: LIMIT }).into());
+    }
+    // An origin grant is kept as text.
+    let text =
+        std::str::from_utf8(&bytes).ok().and_then(|text| from_base64url(text.trim(), GRANT_BYTES_MAX).ok());
+    let document = describe(text.as_deref().unwrap_or(&bytes))?;
     output.result(&document, || lines(&document));
     Ok(())
 }
@@ -52,6 +63,9 @@ fn collect(group: &str, document: &Value, facts: &mut Vec<(String, String)>) {
 }
 
 fn describe(bytes: &[u8]) -> Result<Value, Failure> {
+    if bytes.starts_with(package::MAGIC) {
+        return Ok(software(bytes)?);
+    }
     if bytes.starts_with(b"OLCDNGL") {
         let (serial, writes) = dongle::inspect(bytes)?;
         return Ok(
@@ -95,6 +109,22 @@ fn describe(bytes: &[u8]) -> Result<Value, Failure> {
         }
         FileType::Blacklist => blacklist(bytes)?,
         FileType::PreActivated => preactivated(bytes)?,
+        FileType::OriginGrant => {
+            let verified = VerifiedGrant::verify(bytes, None)?;
+            let grant = verified.grant();
+            json!({
+                "type": "origin grant",
+                "firm_code": grant.firm_code.get(),
+                "firm_name": verified.firm_name().to_string(),
+                "origin": grant.origin.to_string(),
+                "not_before": print(grant.not_before),
+                "not_after": print(grant.not_after),
+                "root": to_hex(verified.root().bytes()),
+                "valid": true,
+            })
+        }
+        // It does not travel without its content: see `package`.
+        FileType::PackageManifest => json!({ "type": "package manifest", "valid": null }),
         // Alone it says nothing: whether it is genuine depends on the firm certificate above it.
         FileType::IssuingCertificate => json!({ "type": "issuing certificate", "valid": null }),
     })
@@ -164,6 +194,23 @@ fn template(bytes: &[u8]) -> Result<Value, VerifyError> {
         "tolerance": print_tolerance(body.tolerance),
         "made_at": print(body.certified_time),
         "issuer": issuer(template.issuer()),
+        "valid": true,
+    }))
+}
+
+fn software(bytes: &[u8]) -> Result<Value, VerifyError> {
+    let package = VerifiedPackage::verify(bytes, |_| None)?;
+    let manifest = &package.manifest;
+    Ok(json!({
+        "type": "software package",
+        "firm_code": manifest.firm_code.get(),
+        "firm_name": package.firm_name.to_string(),
+        "name": manifest.name.to_string(),
+        "version": manifest.version.to_string(),
+        "size": manifest.size,
+        "sha256": to_hex(&manifest.digest),
+        "made_at": print(manifest.made_at),
+        "root": to_hex(package.root.bytes()),
         "valid": true,
     }))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use license_runtime::Registry;
+use license_runtime::Computer;
 use licensing_client::{Outcome, ServerClient, Transfer, Wish};
 use licensing_core::ids::{ContainerSerial, FirmCode};
 use licensing_core::ticket_code::TicketCode;
@@ -150,17 +150,19 @@ fn by_ticket(
 
 /// A container of this computer that takes part in transfers.
 pub(super) struct Local {
-    registry: Registry,
+    computer: Computer,
+    _alone: Option<std::fs::File>,
     driven: Driven,
     serial: ContainerSerial,
 }
 
 impl Local {
     pub(super) fn open(global: &Global, serial: ContainerSerial) -> Result<Self, Failure> {
-        let mut registry = global.registry()?;
-        let container = registry.container(serial)?;
-        let (clock, entropy) = (registry.clock(), registry.entropy().clone());
-        Ok(Self { registry, driven: Driven { container, entropy, clock }, serial })
+        let mut computer = global.computer()?;
+        let alone = computer.begin_transfer()?;
+        let container = computer.container(serial)?;
+        let (clock, entropy) = (computer.clock(), computer.entropy().clone());
+        Ok(Self { computer, _alone: alone, driven: Driven { container, entropy, clock }, serial })
     }
 
     /// Firm codes the container holds something of.
@@ -176,10 +178,10 @@ impl Local {
         firm_code: FirmCode,
         output: &Output,
     ) -> Result<Outcome, Failure> {
-        let mut journal = FileJournal::open(self.registry.transfers(), self.serial, firm_code)?;
+        let mut journal = FileJournal::open(self.computer.transfers(), self.serial, firm_code)?;
         let transfer = Transfer { server, wish, firm_code };
         let progress = output.progress();
-        let mut entropy = self.registry.entropy().clone();
+        let mut entropy = self.computer.entropy().clone();
         let outcome =
             transfer.run(&mut self.driven, &mut journal, &mut entropy, &mut |phase| progress.show(phase));
         progress.done();

@@ -13,7 +13,7 @@ use licensing_core::random;
 use zeroize::Zeroizing;
 
 use crate::act::ActState;
-use crate::binding::{Binding, FileKey};
+use crate::binding::{Binding, BindingOutline, FileKey, OutlinedTrait};
 use crate::container::ContainerError;
 use crate::traits::HostTrait;
 
@@ -102,4 +102,18 @@ pub(super) fn open(
 /// The file is malformed, damaged or forged.
 pub fn inspect(bytes: &[u8]) -> Result<(ContainerSerial, u64, bool), VerifyError> {
     verified(bytes).map(|(header, _, _)| (header.serial, header.version, header.test_host))
+}
+
+/// What an act license file that does not open here tells of its binding, and what of that is present on a
+/// computer: names and weights, never values.
+///
+/// # Errors
+/// The file is malformed, damaged or forged.
+pub fn outline(bytes: &[u8], host: &[HostTrait]) -> Result<BindingOutline, VerifyError> {
+    let (header, _, _) = verified(bytes)?;
+    let present = |name: &str| host.iter().any(|t| t.name == name);
+    let slots = header.binding.slots.into_iter().map(|slot| (present(&slot.name), slot));
+    let traits =
+        slots.map(|(is_present, slot)| OutlinedTrait { name: slot.name, weight: slot.weight, is_present });
+    Ok(BindingOutline { traits: traits.collect(), threshold: header.binding.threshold })
 }

@@ -4,14 +4,15 @@ use licensing_core::Entropy;
 use licensing_core::access::{AccessRequest, Usable};
 use licensing_core::codec::{Decode, Encode, decode, encode};
 use licensing_core::device::{ApplyReport, Proof};
-use licensing_core::ids::{ContainerSerial, FirmCode};
+use licensing_core::ids::{ContainerSerial, FirmCode, FlashName};
 use licensing_core::limits::FILE_BYTES_MAX;
 use licensing_core::time::Timestamp;
 
 use crate::binding::BindingReport;
-use crate::container::{Container, ContainerError, FirmInfo};
+use crate::container::{Container, ContainerError, FirmInfo, FlashInfo};
 use crate::dongle::apdu::{CHAINING, Command, Status};
 use crate::dongle::card::{AID, Card, CardAccess, CardError, CardInfo, Instruction};
+use crate::dongle::files::{self, Blocks};
 
 /// Most data bytes sent in one command; longer data is chained.
 const PART: usize = 4096;
@@ -31,29 +32,6 @@ impl Dongle {
         exchange(&mut card, 0x00, Instruction::Select, AID)?;
         let info = read(&mut card, Instruction::GetInfo, &[])?;
         Ok(Self { card, info })
-    }
-
-    /// Flash memory, in bytes; 0 when there is none.
-    #[must_use]
-    pub const fn flash_bytes(&self) -> u64 {
-        self.info.flash_bytes
-    }
-
-    /// Reads a block of 4096 bytes of flash memory.
-    ///
-    /// # Errors
-    /// No such block, or its content was changed outside of the dongle.
-    pub fn read_flash(&mut self, block: u64) -> Result<Vec<u8>, ContainerError> {
-        exchange(&mut self.card, 0x80, Instruction::ReadFlash, &encode(&block))
-    }
-
-    /// Writes a block of up to 4096 bytes of flash memory.
-    ///
-    /// # Errors
-    /// No such block, or too many bytes.
-    pub fn write_flash(&mut self, block: u64, content: &[u8]) -> Result<(), ContainerError> {
-        exchange(&mut self.card, 0x80, Instruction::WriteFlash, &encode(&(block, content.to_vec())))
-            .map(|_| ())
     }
 
     fn access<T: Encode + Decode<()>>(
@@ -134,6 +112,21 @@ fn refusal(card: &mut Card) -> Result<ContainerError, ContainerError> {
     })
 }
 
+impl Blocks for Dongle {
+    fn flash_bytes(&self) -> u64 {
+        self.info.flash_bytes
+    }
+
+    fn read_flash(&mut self, block: u64) -> Result<Vec<u8>, ContainerError> {
+        exchange(&mut self.card, 0x80, Instruction::ReadFlash, &encode(&block))
+    }
+
+    fn write_flash(&mut self, block: u64, content: &[u8]) -> Result<(), ContainerError> {
+        exchange(&mut self.card, 0x80, Instruction::WriteFlash, &encode(&(block, content.to_vec())))
+            .map(|_| ())
+    }
+}
+
 impl Container for Dongle {
     fn serial(&self) -> ContainerSerial {
         self.info.serial
@@ -193,7 +186,23 @@ impl Container for Dongle {
         self.access(Instruction::Prove, firm_code, request, *challenge, now)
     }
 
-    fn binding_report(&self) -> Option<BindingReport> {
-        None
+    fn binding_report(&mut self) -> Result<Option<BindingReport>, ContainerError> {
+        Ok(None)
+    }
+
+    fn flash(&mut self) -> Result<FlashInfo, ContainerError> {
+        files::info(self)
+    }
+
+    fn flash_store(&mut self, name: &FlashName, content: &[u8]) -> Result<(), ContainerError> {
+        files::store(self, name, content)
+    }
+
+    fn flash_fetch(&mut self, name: &FlashName) -> Result<Vec<u8>, ContainerError> {
+        files::fetch(self, name)
+    }
+
+    fn flash_remove(&mut self, name: &FlashName) -> Result<(), ContainerError> {
+        files::remove(self, name)
     }
 }

@@ -46,6 +46,12 @@ pub(super) fn write(
     stored.resize(BLOCK, 0);
     let tag = tag(key, block, &stored);
     stored.extend_from_slice(&tag);
+    let is_first = storage.read_at(name, 0, 1)?.is_empty();
     storage.write_at(name, place(block), &stored)?;
-    Ok(storage.sync(name)?)
+    storage.sync(name)?;
+    if is_first {
+        // The content of a file whose name does not survive is lost with it.
+        storage.sync_folder()?;
+    }
+    Ok(())
 }

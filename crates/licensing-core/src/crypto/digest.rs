@@ -23,6 +23,12 @@ pub fn hash(domain: &str, parts: &[&[u8]]) -> Digest {
     hasher.finalize().into()
 }
 
+/// Plain SHA-256, for contents that other tools must be able to compare (`sha256sum`).
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
+
 /// HMAC-SHA-256 under a key, with the same domain separation.
 #[must_use]
 pub fn keyed_hash(key: &[u8; 32], domain: &str, data: &[u8]) -> Digest {

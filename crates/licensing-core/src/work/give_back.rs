@@ -87,8 +87,7 @@ impl Work {
 
     /// Licenses of a line that stay in the container as things are.
     fn held(&self, settled: &Settled, license: LicenseId) -> u32 {
-        let mine =
-            self.here(settled).filter(|a| a.license == license && self.stays(a) && a.update.is_none());
+        let mine = self.here(settled).filter(|a| a.license == license && self.stays(a) && a.update.is_none());
         mine.map(|a| a.quantity).sum()
     }
 

@@ -175,7 +175,11 @@ impl Work {
             let old = self.exchanged_by(step);
             let both = |a: &&Activation| {
                 old.contains(&a.license)
-                    || self.lines.get(&a.license).and_then(|line| line.replaces).is_some_and(|of| old.contains(&of))
+                    || self
+                        .lines
+                        .get(&a.license)
+                        .and_then(|line| line.replaces)
+                        .is_some_and(|of| old.contains(&of))
             };
             let waiting = self.activations.values().filter(|a| a.state.pending_step() == Some(step));
             let sides: Vec<ActivationId> = waiting.filter(both).map(|a| a.id).collect();
@@ -192,7 +196,8 @@ impl Work {
             activation.state = activation.state.superseded(now)?;
             let activation = activation.clone();
             self.changed_activations.insert(id);
-            let (license, quantity, goes) = (activation.license, activation.quantity, activation.destination());
+            let (license, quantity, goes) =
+                (activation.license, activation.quantity, activation.destination());
             let share = self.share_back(&activation)?;
             self.line_mut(license)?.supersede(part, share, goes)?;
             if generations.insert(license) {
@@ -217,18 +222,19 @@ impl Work {
     /// Updates on their way to licenses that are given up: they can no longer arrive, and are available again.
     fn stranded_updates(&self, lost: &[ActivationId]) -> Vec<ActivationId> {
         let bases: Vec<&Activation> = lost.iter().filter_map(|id| self.activations.get(id)).collect();
-        let waiting = self.activations.values().filter(|a| {
-            a.update.is_some() && a.state.is_live() && !zoo::has(Bug::UpdateStranded)
-        });
-        let stranded = waiting.filter(|a| {
-            bases.iter().any(|base| base.entry == a.entry && base.container == a.container)
-        });
+        let waiting = self
+            .activations
+            .values()
+            .filter(|a| a.update.is_some() && a.state.is_live() && !zoo::has(Bug::UpdateStranded));
+        let stranded = waiting
+            .filter(|a| bases.iter().any(|base| base.entry == a.entry && base.container == a.container));
         stranded.map(|a| a.id).filter(|id| !lost.contains(id)).collect()
     }
 
     /// What of the freed licenses may go into the container; the rest stays available.
     fn fitting(&self, settled: &Settled, freed: BTreeMap<LicenseId, u32>) -> Vec<(LicenseId, u32)> {
-        let fit = |license: &LicenseId| self.lines.get(license).is_some_and(|line| fits(line, settled).is_ok());
+        let fit =
+            |license: &LicenseId| self.lines.get(license).is_some_and(|line| fits(line, settled).is_ok());
         freed.into_iter().filter(|(license, _)| fit(license)).collect()
     }
 
@@ -305,7 +311,9 @@ impl Work {
             let mine: Vec<ActivationId> = lost
                 .iter()
                 .copied()
-                .filter(|id| self.activations.get(id).is_some_and(|a| a.license == license && a.state.is_live()))
+                .filter(|id| {
+                    self.activations.get(id).is_some_and(|a| a.license == license && a.state.is_live())
+                })
                 .collect();
             let line = self.lines.get(&license).ok_or(missing("license line"))?;
             match line.item.policy.restore {

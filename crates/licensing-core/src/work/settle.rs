@@ -383,7 +383,8 @@ impl Work {
         for (mut activation, left) in left_over(going, &removals) {
             activation.state = activation.state.proven(false, step.issued_at, context.hash(), self.now)?;
             let in_exchange = exchanged.contains(&activation.license);
-            let (license, quantity, goes) = (activation.license, activation.quantity, activation.destination());
+            let (license, quantity, goes) =
+                (activation.license, activation.quantity, activation.destination());
             self.returned(activation, left, context.hash())?;
             if !in_exchange {
                 self.replace_lost(license, quantity, goes)?;
@@ -393,7 +394,12 @@ impl Work {
     }
 
     /// A share whose removal is proven goes where it belongs.
-    pub(super) fn returned(&mut self, activation: Activation, left: Remainder, proof: Digest) -> Result<(), Decline> {
+    pub(super) fn returned(
+        &mut self,
+        activation: Activation,
+        left: Remainder,
+        proof: Digest,
+    ) -> Result<(), Decline> {
         let goes = activation.destination();
         self.line_mut(activation.license)?.return_proven(left.share(activation.quantity), goes)?;
         let action = match goes {

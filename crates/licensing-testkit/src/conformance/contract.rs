@@ -57,7 +57,7 @@ pub fn absent_is_none(store: Subject) {
     assert_eq!(block_on(store.blacklist_version()), Ok(0));
     assert_eq!(block_on(store.preactivation(PreActivationId([1; 16]), serial)), Ok(None));
     assert_eq!(block_on(store.reconciling()), Ok(None));
-    assert_eq!(block_on(store.newest_receipts(None, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.firm_books(None, 9)), Ok(vec![]));
     assert_eq!(block_on(store.audit()), Ok(vec![]));
     assert_eq!(block_on(store.counts()), Ok(Counts::default()));
     assert_eq!(block_on(store.ready()), Ok(()));

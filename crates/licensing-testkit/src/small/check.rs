@@ -27,7 +27,8 @@ impl World {
                 }
                 (_, Some(_)) => {}
             }
-            held.into_iter().for_each(|(license, quantity)| *effective.entry(license).or_default() += quantity);
+            held.into_iter()
+                .for_each(|(license, quantity)| *effective.entry(license).or_default() += quantity);
         }
         for line in self.server.lines.values() {
             let held = effective.get(&line.id).copied().unwrap_or(0);
@@ -99,7 +100,9 @@ impl World {
 
     /// A replacement has grown by exactly what the license it replaces has lost, or is losing in an exchange.
     fn replaced(&self) -> Result<(), Violation> {
-        let Some(new) = self.replacement.and_then(|license| self.server.lines.get(&license)) else { return Ok(()) };
+        let Some(new) = self.replacement.and_then(|license| self.server.lines.get(&license)) else {
+            return Ok(());
+        };
         let old = &self.server.lines[&self.license];
         let exchanging: u32 = self
             .server

@@ -230,7 +230,8 @@ impl World {
                     keep(&mut self.devices[container].contexts, Rc::new(context), self.bounds.in_flight);
                 }
             }
-            Act::Deliver { container, context, request } | Act::Unanswered { container, context, request } => {
+            Act::Deliver { container, context, request }
+            | Act::Unanswered { container, context, request } => {
                 let context = self.devices[container].contexts[context].clone();
                 if let Some(update) = self.deliver(container, &context, request)?
                     && !matches!(act, Act::Unanswered { .. })
@@ -404,9 +405,7 @@ fn answer(
 ) -> Result<Option<Plan>, Decline> {
     match request {
         Request::Receipt => return Ok(None),
-        Request::Activate(quantity) => {
-            work.activate(settled, &[(wanted, Some(quantity))], &PROOFS, entropy)
-        }
+        Request::Activate(quantity) => work.activate(settled, &[(wanted, Some(quantity))], &PROOFS, entropy),
         Request::Return(quantity) => work.give_back(settled, &[(wanted, quantity)], &PROOFS, entropy),
         Request::Cancel => work.cancel(settled),
         Request::Reactivate => {
