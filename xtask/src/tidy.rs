@@ -65,6 +65,9 @@ const IMPURE: &[&str] = &[
     "async fn",
 ];
 
+/// Features of `licensing-core` that no program may be built with.
+const PROOF_FEATURES: &[&str] = &["testing", "zoo"];
+
 const LINES_MAX: usize = 600;
 /// Files that may be longer, with the reason.
 const LONG_FILES: &[(&str, &str)] = &[("crates/licensing-wire/src/json.rs", "one uniform table of messages")];
@@ -123,11 +126,41 @@ fn dependency_findings() -> Result<Vec<String>> {
             }
         }
     }
+    findings.extend(feature_findings()?);
     for (from, forbidden) in FORBIDDEN {
         let reached = reachable(from)?;
         for name in *forbidden {
             if reached.contains(*name) {
                 findings.push(format!("{from} ~> {name}: must not be reachable"));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Programs must be built without the features of the core that only proofs may have.
+fn feature_findings() -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for (program, _) in ALLOWED.iter().filter(|(name, _)| !["licensing-testkit", "xtask"].contains(name)) {
+        let tree = [
+            "tree",
+            "--locked",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p} {f}",
+            "--package",
+            program,
+        ];
+        let tree = shell::capture(shell::cargo().args(tree))?;
+        for line in tree.lines().filter(|line| line.starts_with("licensing-core ")) {
+            let features = line.trim_end_matches(" (*)").rsplit(' ').next().unwrap_or_default().split(',');
+            for feature in features.filter(|feature| PROOF_FEATURES.contains(feature)) {
+                findings.push(format!(
+                    "{program}: licensing-core has the feature {feature}, which is for proofs only"
+                ));
             }
         }
     }

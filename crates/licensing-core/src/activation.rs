@@ -8,6 +8,7 @@ use crate::step::StepId;
 use crate::terms::Remainder;
 use crate::time::Timestamp;
 use crate::update_item::UpdateEffect;
+use crate::zoo::{self, Bug};
 
 /// Where an activation is in its life; each state holds what is true in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +244,11 @@ impl Activation {
 
     /// Where its quantity goes when it leaves the container.
     #[must_use]
-    pub const fn destination(&self) -> Destination {
-        if self.withdraw { Destination::Vendor } else { Destination::Available }
+    pub fn destination(&self) -> Destination {
+        if self.withdraw && !zoo::has(Bug::WithdrawalFreed) {
+            Destination::Vendor
+        } else {
+            Destination::Available
+        }
     }
 }

@@ -7,6 +7,7 @@ use crate::format::context::TraitDigest;
 use crate::ids::{ContainerSerial, FirmCode};
 use crate::step::{ChainLink, StepId};
 use crate::time::Timestamp;
+use crate::zoo::{self, Bug};
 
 /// Whether a container may be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +197,7 @@ impl FirmRecord {
         while let Some(next) = alive
             .iter()
             .position(|(step, was_void)| step.before == at && !was_void)
-            .or_else(|| alive.iter().position(|(step, _)| step.before == at))
+            .or_else(|| alive.iter().position(|(step, _)| step.before == at && !zoo::has(Bug::NotRevived)))
         {
             let (step, was_void) = alive.remove(next);
             if was_void {
@@ -207,6 +208,25 @@ impl FirmRecord {
         }
         self.voided = alive.into_iter().map(|(step, _)| step).collect();
         Some(proven)
+    }
+
+    /// Makes the history that leads to `link` the one that goes on, without taking it as proven: what is issued next
+    /// fits a container that is there. Gives the steps that were replaced by that, and those that count again; `None`
+    /// when the place is on no history we know of.
+    #[must_use]
+    pub fn follow(&mut self, link: ChainLink) -> Option<(Vec<StepId>, Vec<StepId>)> {
+        let path = self.path(link)?;
+        if path.iter().all(|step| self.pending.contains(step)) {
+            return Some(Default::default());
+        }
+        let (old, mut rest) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.voided));
+        let on_path = |step: &PendingStep| path.iter().any(|on| on.id == step.id);
+        let replaced = old.iter().filter(|step| !on_path(step)).map(|step| step.id).collect();
+        let revived = rest.iter().filter(|step| on_path(step)).map(|step| step.id).collect();
+        rest.extend(old);
+        rest.retain(|step| !on_path(step));
+        (self.pending, self.voided) = (path, rest);
+        Some((replaced, revived))
     }
 
     /// Gives up every unproven step: the state of the container is taken over from its context.

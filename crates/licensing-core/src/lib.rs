@@ -49,6 +49,7 @@ pub mod trust;
 pub mod update_item;
 pub mod vendor;
 pub mod work;
+pub mod zoo;
 
 /// A source of randomness, given by whoever calls.
 pub trait Entropy {

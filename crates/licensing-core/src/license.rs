@@ -339,6 +339,23 @@ impl LicenseLine {
         Share { quantity, remainder: self.item.terms.fresh_remainder(quantity, now) }
     }
 
+    /// An exchange for `quantity` never took place: the replacement has not grown.
+    ///
+    /// # Errors
+    /// Fewer were activating.
+    pub fn shrink(&mut self, quantity: u32) -> Result<(), InvalidTransition> {
+        let event = "exchange void";
+        self.ledger.activating = self.ledger.activating.checked_sub(quantity).ok_or(Self::invalid(event))?;
+        self.quantity = self.quantity.checked_sub(quantity).ok_or(Self::invalid(event))?;
+        Ok(())
+    }
+
+    /// A replacement grows by what came back of the license it replaces: that is available at once.
+    pub const fn grow_available(&mut self, quantity: u32) {
+        self.quantity += quantity;
+        self.ledger.fresh += quantity;
+    }
+
     /// Takes `quantity` that a container was found to hold out of what is available; `false` when it is not there.
     pub fn adopt(&mut self, quantity: u32, now: Timestamp) -> bool {
         let taken = self.take(quantity, now).and_then(|_| self.activation_proven(quantity));

@@ -26,7 +26,7 @@ pub use settle::Settled;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Entropy;
-use crate::activation::Activation;
+use crate::activation::{Activation, ActivationState};
 use crate::approval::Approval;
 use crate::changeset::{Change, ChangeSet};
 use crate::container::{ContainerRecord, FirmRecord, PendingStep};
@@ -39,9 +39,10 @@ use crate::license::LicenseLine;
 use crate::limits::STEPS_PER_UPDATE_MAX;
 use crate::product::ProofSeed;
 use crate::refusal::Refusal;
-use crate::step::{Operation, Step};
+use crate::step::{Operation, Step, StepId};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+use crate::zoo::{self, Bug};
 
 /// What a transfer decision needs to know, all loaded at one moment.
 #[derive(Debug, Clone, Default)]
@@ -261,14 +262,15 @@ impl Work {
     fn plan(&self) -> Result<Plan, Decline> {
         let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
         let container = self.container.as_ref().ok_or(missing("container record"))?;
+        let skipped = if zoo::has(Bug::NewestStepOnly) { firm.pending.len().saturating_sub(1) } else { 0 };
         let header = UpdateHeader {
             serial: firm.serial,
             firm_code: firm.firm_code,
-            first: firm.confirmed.counter,
+            first: firm.confirmed.counter + skipped as u64,
             last: firm.tip().counter,
         };
         let payload = UpdatePayload {
-            steps: firm.pending.iter().map(|step| step.bytes.clone()).collect(),
+            steps: firm.pending.iter().skip(skipped).map(|step| step.bytes.clone()).collect(),
             certified_time: self.now,
             confirmed_counter: firm.confirmed.counter,
             blacklist_version: self.blacklist_version,
@@ -312,6 +314,26 @@ impl Work {
             .quantity(activation.quantity)
     }
 
+    /// Whether a share is in its container once every step that is carried on is applied. Steps that a cancellation has
+    /// replaced are not: a return that was cancelled leaves its share where it is, an activation brings none.
+    fn will_be_here(&self, activation: &Activation) -> bool {
+        let carried_on =
+            |id: StepId| self.firm.as_ref().is_some_and(|firm| firm.pending.iter().any(|step| step.id == id));
+        match activation.state {
+            ActivationState::Active { .. } => true,
+            ActivationState::Activating { step } => carried_on(step),
+            ActivationState::Returning { step, .. } => {
+                !carried_on(step) && !zoo::has(Bug::CancelledReturnGoes)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a share stays: it will be in its container, and nothing is issued or wanted that ends it.
+    fn stays(&self, activation: &Activation) -> bool {
+        activation.is_staying() && (self.will_be_here(activation) || zoo::has(Bug::UpdateOfCancelled))
+    }
+
     /// Operations issued to the container and not proven.
     fn pending_operations(&self) -> Vec<Operation> {
         let steps = self.firm.iter().flat_map(|firm| &firm.pending);
@@ -348,6 +370,13 @@ impl Plan {
     #[must_use]
     pub const fn steps(&self) -> usize {
         self.payload.steps.len()
+    }
+
+    /// What the update says, unsealed.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn into_parts(self) -> (UpdateHeader, UpdatePayload) {
+        (self.header, self.payload)
     }
 
     /// Seals and signs the update. Commit first, answer then.

@@ -56,7 +56,7 @@ fn transfer(world: &mut World, device: &mut licensing_core::device::DeviceState,
 }
 
 #[test]
-fn activate_use_return_and_activate_elsewhere() {
+pub(crate) fn activate_use_return_and_activate_elsewhere() {
     let mut world = World::new(LicenseTerms::default(), 10);
     let mut a = world.container(ContainerKind::Act);
     let license = world.line().id;
@@ -87,7 +87,7 @@ fn activate_use_return_and_activate_elsewhere() {
 }
 
 #[test]
-fn importing_twice_and_asking_again_change_nothing() {
+pub(crate) fn importing_twice_and_asking_again_change_nothing() {
     let mut world = World::new(LicenseTerms::default(), 2);
     let mut a = world.container(ContainerKind::Act);
     let context = world.context(&mut a);
@@ -104,7 +104,7 @@ fn importing_twice_and_asking_again_change_nothing() {
 }
 
 #[test]
-fn units_come_home_to_the_last_one() {
+pub(crate) fn units_come_home_to_the_last_one() {
     let terms = LicenseTerms { unit_counter: Some(100), ..LicenseTerms::default() };
     let mut world = World::new(terms, 3);
     let mut a = world.container(ContainerKind::Act);
@@ -129,7 +129,7 @@ fn units_come_home_to_the_last_one() {
 }
 
 #[test]
-fn dates_do_not_restart_when_a_license_moves() {
+pub(crate) fn dates_do_not_restart_when_a_license_moves() {
     let terms = LicenseTerms { expiration: Some(End::AfterDays(30)), ..LicenseTerms::default() };
     let mut world = World::new(terms, 1);
     let mut a = world.container(ContainerKind::Act);
@@ -150,7 +150,7 @@ fn dates_do_not_restart_when_a_license_moves() {
 }
 
 #[test]
-fn a_restored_copy_is_flagged_and_served_no_more() {
+pub(crate) fn a_restored_copy_is_flagged_and_served_no_more() {
     let mut world = World::new(LicenseTerms::default(), 2);
     let mut a = world.container(ContainerKind::Act);
     let context = world.context(&mut a);
@@ -168,7 +168,7 @@ fn a_restored_copy_is_flagged_and_served_no_more() {
 }
 
 #[test]
-fn a_late_old_context_is_out_of_date_but_no_manipulation() {
+pub(crate) fn a_late_old_context_is_out_of_date_but_no_manipulation() {
     let mut world = World::new(LicenseTerms::default(), 2);
     let mut a = world.container(ContainerKind::Act);
     let early = world.context(&mut a);
@@ -181,7 +181,7 @@ fn a_late_old_context_is_out_of_date_but_no_manipulation() {
 }
 
 #[test]
-fn updates_fit_one_container_and_one_history() {
+pub(crate) fn updates_fit_one_container_and_one_history() {
     let mut world = World::new(LicenseTerms::default(), 4);
     let (mut a, b) = (world.container(ContainerKind::Act), world.container(ContainerKind::Act));
     let license = world.line().id;
@@ -198,7 +198,7 @@ fn updates_fit_one_container_and_one_history() {
 }
 
 #[test]
-fn a_refused_request_leaves_only_what_was_settled() {
+pub(crate) fn a_refused_request_leaves_only_what_was_settled() {
     let mut world = World::new(LicenseTerms::default(), 2);
     let mut a = world.container(ContainerKind::Act);
     let license = world.line().id;
@@ -212,7 +212,7 @@ fn a_refused_request_leaves_only_what_was_settled() {
 }
 
 #[test]
-fn a_clock_set_back_does_not_help_and_one_set_forward_is_forgiven() {
+pub(crate) fn a_clock_set_back_does_not_help_and_one_set_forward_is_forgiven() {
     let terms = LicenseTerms { expiration: Some(End::AfterDays(30)), ..LicenseTerms::default() };
     let mut world = World::new(terms, 1);
     let mut a = world.container(ContainerKind::Act);
@@ -234,7 +234,7 @@ fn a_clock_set_back_does_not_help_and_one_set_forward_is_forgiven() {
 }
 
 #[test]
-fn files_stay_small_enough_for_mail_and_qr_codes() {
+pub(crate) fn files_stay_small_enough_for_mail_and_qr_codes() {
     let mut world = World::new(LicenseTerms::default(), 10);
     let mut a = world.container(ContainerKind::Act);
     let license = world.line().id;

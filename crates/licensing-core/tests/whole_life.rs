@@ -85,7 +85,7 @@ impl Story {
 }
 
 #[test]
-fn updates_change_the_license_on_the_same_ticket_and_stay_with_it() {
+pub(crate) fn updates_change_the_license_on_the_same_ticket_and_stay_with_it() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order_item(base("SNP"), 1, TicketChoice::New);
     story.activated(ticket);
@@ -130,7 +130,7 @@ fn updates_change_the_license_on_the_same_ticket_and_stay_with_it() {
 }
 
 #[test]
-fn one_update_changes_one_license_of_many() {
+pub(crate) fn one_update_changes_one_license_of_many() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, _) = story.server.order_item(base("SNP"), 5, TicketChoice::New);
     story.activated(ticket);
@@ -155,7 +155,7 @@ fn one_update_changes_one_license_of_many() {
 }
 
 #[test]
-fn base_and_update_of_one_ticket_go_together_and_a_lonely_update_is_told() {
+pub(crate) fn base_and_update_of_one_ticket_go_together_and_a_lonely_update_is_told() {
     let mut story = Story::new(ContainerKind::Act);
     let renewal = update("SNP-U", "SNP", |update| update.features = Some(FeatureChange::Add(4)));
     let (ticket, _) = story.server.order_item(renewal, 1, TicketChoice::New);
@@ -174,7 +174,7 @@ fn base_and_update_of_one_ticket_go_together_and_a_lonely_update_is_told() {
 }
 
 #[test]
-fn a_base_does_not_leave_its_module_behind() {
+pub(crate) fn a_base_does_not_leave_its_module_behind() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order_item(base("SNP"), 1, TicketChoice::New);
     let module = ItemDefinition {
@@ -191,7 +191,7 @@ fn a_base_does_not_leave_its_module_behind() {
 }
 
 #[test]
-fn a_cancelled_transfer_frees_only_by_proof() {
+pub(crate) fn a_cancelled_transfer_frees_only_by_proof() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order_item(base("SNP"), 2, TicketChoice::New);
     let never_imported = story.activate(ticket, &[(license, Some(1))]).unwrap();
@@ -225,7 +225,7 @@ fn a_cancelled_transfer_frees_only_by_proof() {
 }
 
 #[test]
-fn a_reactivation_follows_its_policy_and_locks_the_old_container() {
+pub(crate) fn a_reactivation_follows_its_policy_and_locks_the_old_container() {
     for (policy, first, after_a_year) in [
         (ReactivationPolicy::Never, "reactivation_denied", "reactivation_denied"),
         (ReactivationPolicy::AfterDays(365), "blocking_period", "done"),
@@ -282,7 +282,7 @@ fn a_reactivation_follows_its_policy_and_locks_the_old_container() {
 }
 
 #[test]
-fn a_return_may_need_the_vendor_once_each() {
+pub(crate) fn a_return_may_need_the_vendor_once_each() {
     let mut story = Story::new(ContainerKind::Act);
     let policy = ItemPolicy { returns: ReturnPolicy::Approval, ..ItemPolicy::default() };
     let (ticket, license) = story.server.order(LicenseTerms::default(), policy, 2);
@@ -308,7 +308,7 @@ fn a_return_may_need_the_vendor_once_each() {
 }
 
 #[test]
-fn withdrawn_at_once_or_at_the_next_contact_and_cancellable_until_then() {
+pub(crate) fn withdrawn_at_once_or_at_the_next_contact_and_cancellable_until_then() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 3);
     let update = story.activate(ticket, &[(license, Some(2))]).unwrap();
@@ -331,7 +331,7 @@ fn withdrawn_at_once_or_at_the_next_contact_and_cancellable_until_then() {
 }
 
 #[test]
-fn a_replacement_is_exchanged_in_one_step() {
+pub(crate) fn a_replacement_is_exchanged_in_one_step() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, old) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 3);
     let update = story.activate(ticket, &[(old, Some(2))]).unwrap();
@@ -348,10 +348,12 @@ fn a_replacement_is_exchanged_in_one_step() {
     assert_eq!(story.server.lines[&old].state(), LineState::Replaced);
     let line = &story.server.lines[&new];
     assert_eq!((line.quantity, line.ledger.active, line.ledger.available()), (3, 2, 1));
+    let counter = story.device.firm(firm()).unwrap().link.counter;
+    assert_eq!(counter, 2, "one step for the activation, one for the exchange");
 }
 
 #[test]
-fn licenses_assigned_to_a_container_arrive_by_themselves() {
+pub(crate) fn licenses_assigned_to_a_container_arrive_by_themselves() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, _) = story.server.order_item(base("SNP"), 1, TicketChoice::New);
     story.activated(ticket);
@@ -378,7 +380,7 @@ fn licenses_assigned_to_a_container_arrive_by_themselves() {
 }
 
 #[test]
-fn a_whole_container_is_restored_on_the_same_computer_only() {
+pub(crate) fn a_whole_container_is_restored_on_the_same_computer_only() {
     let policy = ItemPolicy { restore: RestorePolicy::Always, ..ItemPolicy::default() };
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) =
@@ -412,7 +414,7 @@ fn a_whole_container_is_restored_on_the_same_computer_only() {
 }
 
 #[test]
-fn a_cleared_container_loses_what_it_should_not_have() {
+pub(crate) fn a_cleared_container_loses_what_it_should_not_have() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 1);
     story.activated(ticket);
@@ -438,7 +440,7 @@ fn a_cleared_container_loses_what_it_should_not_have() {
 }
 
 #[test]
-fn a_restored_server_notices_and_takes_over_from_contexts() {
+pub(crate) fn a_restored_server_notices_and_takes_over_from_contexts() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 3);
     let update = story.activate(ticket, &[(license, Some(1))]).unwrap();
@@ -472,7 +474,7 @@ fn a_restored_server_notices_and_takes_over_from_contexts() {
 }
 
 #[test]
-fn the_vendor_decides_what_goes_along_with_a_selection() {
+pub(crate) fn the_vendor_decides_what_goes_along_with_a_selection() {
     for (rule, expected) in [(SelectionRule::Free, 1), (SelectionRule::Older, 2), (SelectionRule::All, 3)] {
         let mut story = Story::new(ContainerKind::Act);
         story.server.rules.selection = rule;

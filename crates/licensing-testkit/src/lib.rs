@@ -9,5 +9,7 @@ pub mod golden;
 pub mod postgres;
 pub mod proof;
 pub mod server;
+#[cfg(feature = "small")]
+pub mod small;
 
 pub use licensing_core::testing::TestEntropy;

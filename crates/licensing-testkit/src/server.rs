@@ -30,6 +30,7 @@ use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::vendor::{self, Held};
 use licensing_core::work::{Decline, Facts, Plan, ProofMaster, Selection, ServerRules, Settled, Work};
+use licensing_core::zoo::{self, Bug};
 use licensing_core::{Entropy, random};
 
 /// The moment tests begin at.
@@ -93,8 +94,23 @@ pub fn definition(id: &str, terms: LicenseTerms, policy: ItemPolicy) -> ItemDefi
     }
 }
 
-/// The server: tables, keys, a clock that is set by hand.
+/// A decision that is not stored yet.
 #[derive(Debug)]
+pub(crate) struct Decided {
+    /// What the user is answered.
+    pub(crate) outcome: Result<Option<Plan>, Decline>,
+    /// The update that goes with a refusal.
+    pub(crate) parting: Option<Plan>,
+    /// What to store.
+    pub(crate) changes: ChangeSet,
+}
+
+/// A row has changed since the decision was made: decide again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict;
+
+/// The server: tables, keys, a clock that is set by hand.
+#[derive(Debug, Clone)]
 pub struct Server {
     /// Tickets.
     pub tickets: BTreeMap<TicketId, Ticket>,
@@ -195,7 +211,7 @@ impl Server {
         let placed =
             order.place(None, &items, &placing, &actor(), self.now, &mut self.entropy).expect("a test value");
         let Placed::New(placed) = placed else { unreachable!("a new order") };
-        self.store(placed.changes);
+        self.store(placed.changes).expect("nobody else writes");
         (placed.ticket.id, placed.lines.first().expect("one line").id)
     }
 
@@ -324,20 +340,34 @@ impl Server {
         user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Option<Plan>, Decline>,
     ) -> Result<Option<Vec<u8>>, Decline> {
         let verified = VerifiedContext::verify(context, &self.makers)?;
+        let mut entropy = self.entropy.clone();
+        let decided = self.decide((&verified, context), ticket, old, &mut entropy, user);
+        self.entropy = entropy;
+        let issue =
+            |plan: Plan, entropy: &mut TestEntropy| plan.issue(&self.issuer, entropy).expect("a test value");
+        self.parting = decided.parting.map(|plan| issue(plan, &mut self.entropy));
+        let answer = decided.outcome.map(|plan| plan.map(|plan| issue(plan, &mut self.entropy)));
+        self.store(decided.changes).expect("nobody else writes");
+        answer
+    }
+
+    /// Decides about a verified context and stores nothing yet.
+    pub(crate) fn decide(
+        &self,
+        (verified, bytes): (&VerifiedContext, &[u8]),
+        ticket: Option<TicketId>,
+        old: Option<ContainerSerial>,
+        entropy: &mut TestEntropy,
+        user: impl FnOnce(&mut Work, &Settled, &mut TestEntropy) -> Result<Option<Plan>, Decline>,
+    ) -> Decided {
         let rules = ServerRules { accept_test_containers: true, ..self.rules.clone() };
-        let mut work = Work::new(self.facts(ticket, &verified, old), rules, actor(), self.now);
-        let outcome =
-            work.settle(&verified, context).and_then(|settled| user(&mut work, &settled, &mut self.entropy));
+        let mut work = Work::new(self.facts(ticket, verified, old), rules, actor(), self.now);
+        let outcome = work.settle(verified, bytes).and_then(|settled| user(&mut work, &settled, entropy));
         let parting = match &outcome {
             Err(Decline::Refused(refusal)) => work.parting_update(refusal),
             _ => None,
         };
-        let issue =
-            |plan: Plan, entropy: &mut TestEntropy| plan.issue(&self.issuer, entropy).expect("a test value");
-        self.parting = parting.map(|plan| issue(plan, &mut self.entropy));
-        let answer = outcome.map(|plan| plan.map(|plan| issue(plan, &mut self.entropy)));
-        self.store(work.finish());
-        answer
+        Decided { outcome, parting, changes: work.finish() }
     }
 
     /// The vendor withdraws a license.
@@ -346,7 +376,7 @@ impl Server {
     /// There is nothing to take back.
     pub fn withdraw(&mut self, license: LicenseId) -> Result<(), Refusal> {
         let changes = self.held(license).withdraw(&actor(), self.now)?;
-        self.store(changes);
+        self.store(changes).expect("nobody else writes");
         Ok(())
     }
 
@@ -356,7 +386,7 @@ impl Server {
     /// It was not withdrawn.
     pub fn cancel_withdrawal(&mut self, license: LicenseId) -> Result<(), Refusal> {
         let changes = self.held(license).cancel_withdrawal(&actor(), self.now)?;
-        self.store(changes);
+        self.store(changes).expect("nobody else writes");
         Ok(())
     }
 
@@ -367,7 +397,7 @@ impl Server {
     pub fn replace(&mut self, license: LicenseId, by: ItemDefinition) -> Result<LicenseId, Refusal> {
         let item = Item { definition: by, created_at: self.now, version: 1 };
         let replacement = self.held(license).replace(&item, &actor(), self.now, &mut self.entropy)?;
-        self.store(replacement.changes);
+        self.store(replacement.changes).expect("nobody else writes");
         Ok(replacement.line.id)
     }
 
@@ -382,7 +412,7 @@ impl Server {
             let because = Text::new("").expect("a test value");
             let verdict = Verdict::Grant { days: 30 };
             if let Ok((_, changes)) = approval.decide(verdict, because, &actor(), self.now) {
-                self.store(changes);
+                self.store(changes).expect("nobody else writes");
             }
         }
     }
@@ -396,7 +426,7 @@ impl Server {
         let because = Text::new("").expect("a test value");
         let container = self.containers[&serial].clone();
         let changes = vendor::clear(container, firms, &because, &actor(), self.now)?;
-        self.store(changes);
+        self.store(changes).expect("nobody else writes");
         Ok(())
     }
 
@@ -448,50 +478,86 @@ impl Server {
         }
     }
 
-    fn store(&mut self, changes: ChangeSet) {
-        for change in changes.changes {
-            match change {
-                Change::InsertTicket { ticket, .. } => {
-                    self.tickets.insert(ticket.id, ticket);
-                }
-                Change::InsertLicense(line) | Change::UpdateLicense(line) => {
-                    self.lines.insert(line.id, line);
-                }
-                Change::PutActivation(activation) => {
-                    self.activations.insert(activation.id, activation);
-                }
-                Change::PutContainer(container) => {
-                    self.containers.insert(container.serial, container);
-                }
-                Change::PutFirm(firm) => {
-                    self.firms.insert((firm.serial, firm.firm_code), firm);
-                }
-                Change::NoteContext { serial, firm_code, sequence, hash } => {
-                    self.seen.entry((serial, firm_code, sequence)).or_insert(hash);
-                }
-                Change::ForgetContexts { serial, firm_code } => {
-                    self.seen.retain(|(s, f, _), _| (*s, *f) != (serial, firm_code));
-                }
-                Change::PutApproval(approval) => {
-                    self.approvals.insert(approval.id, approval);
-                }
-                Change::InsertBlacklisted(entry) => {
-                    assert_eq!(entry.version as usize, self.blacklist.len() + 1, "versions without gaps");
-                    self.blacklist.push(entry);
-                }
-                Change::SetReconciling(since) => self.reconciling = since,
-                Change::InsertOrder(_)
-                | Change::PutItem(_)
-                | Change::PutToken(_)
-                | Change::PutPreActivation(_)
-                | Change::InsertConversion { .. }
-                | Change::InsertStep { .. }
-                | Change::SettleStep { .. }
-                | Change::VoidStep { .. }
-                | Change::ReviveStep { .. }
-                | Change::DropStep { .. }
-                | Change::KeepReceipt(_) => {}
+    /// Stores a decision as a database does: all of it, and only if no row it was made on has changed since.
+    pub(crate) fn store(&mut self, changes: ChangeSet) -> Result<(), Conflict> {
+        let fresh = |stored: Option<u64>, version: u64| stored.unwrap_or(0) == version;
+        let mut listed = self.blacklist.len();
+        let current = changes.changes.iter().all(|change| match change {
+            Change::InsertLicense(line) | Change::UpdateLicense(line) => {
+                fresh(self.lines.get(&line.id).map(|stored| stored.version), line.version)
             }
+            Change::PutActivation(activation) => {
+                fresh(self.activations.get(&activation.id).map(|stored| stored.version), activation.version)
+            }
+            Change::PutContainer(container) => {
+                fresh(self.containers.get(&container.serial).map(|stored| stored.version), container.version)
+            }
+            Change::PutFirm(firm) => {
+                let stored = self.firms.get(&(firm.serial, firm.firm_code));
+                fresh(stored.map(|stored| stored.version), firm.version)
+            }
+            Change::PutApproval(approval) => {
+                fresh(self.approvals.get(&approval.id).map(|stored| stored.version), approval.version)
+            }
+            Change::InsertBlacklisted(entry) => {
+                listed += 1;
+                entry.version as usize == listed
+            }
+            _ => true,
+        });
+        if !current && !zoo::has(Bug::TwoWinners) {
+            return Err(Conflict);
+        }
+        for change in changes.changes {
+            self.store_one(change);
+        }
+        Ok(())
+    }
+
+    fn store_one(&mut self, change: Change) {
+        match change {
+            Change::InsertTicket { ticket, .. } => {
+                self.tickets.insert(ticket.id, ticket);
+            }
+            Change::InsertLicense(mut line) | Change::UpdateLicense(mut line) => {
+                line.version += 1;
+                self.lines.insert(line.id, line);
+            }
+            Change::PutActivation(mut activation) => {
+                activation.version += 1;
+                self.activations.insert(activation.id, activation);
+            }
+            Change::PutContainer(mut container) => {
+                container.version += 1;
+                self.containers.insert(container.serial, container);
+            }
+            Change::PutFirm(mut firm) => {
+                firm.version += 1;
+                self.firms.insert((firm.serial, firm.firm_code), firm);
+            }
+            Change::NoteContext { serial, firm_code, sequence, hash } => {
+                self.seen.entry((serial, firm_code, sequence)).or_insert(hash);
+            }
+            Change::ForgetContexts { serial, firm_code } => {
+                self.seen.retain(|(s, f, _), _| (*s, *f) != (serial, firm_code));
+            }
+            Change::PutApproval(mut approval) => {
+                approval.version += 1;
+                self.approvals.insert(approval.id, approval);
+            }
+            Change::InsertBlacklisted(entry) => self.blacklist.push(entry),
+            Change::SetReconciling(since) => self.reconciling = since,
+            Change::InsertOrder(_)
+            | Change::PutItem(_)
+            | Change::PutToken(_)
+            | Change::PutPreActivation(_)
+            | Change::InsertConversion { .. }
+            | Change::InsertStep { .. }
+            | Change::SettleStep { .. }
+            | Change::VoidStep { .. }
+            | Change::ReviveStep { .. }
+            | Change::DropStep { .. }
+            | Change::KeepReceipt(_) => {}
         }
     }
 

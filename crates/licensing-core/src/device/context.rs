@@ -1,10 +1,12 @@
 //! Making a context.
 
+use crate::crypto::seal::SealingPublicKey;
 use crate::crypto::sign::PublicKey;
 use crate::device::{DeviceError, DeviceState};
 use crate::format::context::{ContextBody, ContextHeader, ContextProduct, TraitDigest};
 use crate::ids::FirmCode;
 use crate::time::Timestamp;
+use crate::zoo::{self, Bug};
 
 impl DeviceState {
     /// Makes a signed context for one firm code. The state changes too (sequence and clock): persist it
@@ -21,16 +23,31 @@ impl DeviceState {
         traits: Vec<TraitDigest>,
         host_now: Timestamp,
     ) -> Result<Vec<u8>, DeviceError> {
+        let sealing_key = self.sealing.public_key();
+        let (header, body) = self.next_context(firm_code, nonce, traits, sealing_key, host_now)?;
+        Ok(body.sign(&header, self.certificate.as_deref(), &self.identity))
+    }
+
+    /// What the next context says, before it is signed.
+    fn next_context(
+        &mut self,
+        firm_code: FirmCode,
+        nonce: [u8; 16],
+        traits: Vec<TraitDigest>,
+        sealing_key: SealingPublicKey,
+        host_now: Timestamp,
+    ) -> Result<(ContextHeader, ContextBody), DeviceError> {
         self.firm_or_new(firm_code)?;
         self.observe_time(host_now);
         let held = u32::try_from(self.products_held()).unwrap_or(u32::MAX);
         let free_products = self.capacity.saturating_sub(held);
-        let (sealing_key, box_time, certified_time) =
-            (self.sealing.public_key(), self.box_time, self.certified_time);
+        let (box_time, certified_time) = (self.box_time, self.certified_time);
         let test_host = self.test_host;
         let header = ContextHeader { serial: self.serial, firm_code };
         let firm = self.firm_or_new(firm_code)?;
-        firm.sequence += 1;
+        if !zoo::has(Bug::SequenceReused) || firm.sequence == 0 {
+            firm.sequence += 1;
+        }
         let body = ContextBody {
             sealing_key,
             link: firm.link,
@@ -48,7 +65,24 @@ impl DeviceState {
             removals: firm.removals.clone(),
             traits,
         };
-        Ok(body.sign(&header, self.certificate.as_deref(), &self.identity))
+        Ok((header, body))
+    }
+
+    /// As [`DeviceState::make_context`], without signing: the context as the server has it once it is verified.
+    ///
+    /// # Errors
+    /// As [`DeviceState::make_context`].
+    #[cfg(feature = "testing")]
+    pub fn make_verified_context(
+        &mut self,
+        firm_code: FirmCode,
+        nonce: [u8; 16],
+        traits: Vec<TraitDigest>,
+        (identity, sealing): (PublicKey, SealingPublicKey),
+        host_now: Timestamp,
+    ) -> Result<crate::format::context::VerifiedContext, DeviceError> {
+        let (header, body) = self.next_context(firm_code, nonce, traits, sealing, host_now)?;
+        Ok(crate::format::context::VerifiedContext::assume(header, body, identity))
     }
 
     /// The key contexts of this container are signed with.

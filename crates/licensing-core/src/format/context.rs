@@ -153,6 +153,14 @@ impl VerifiedContext {
         Ok(Self { header, body, identity_key: verified.signer, hash: hash("context", &[bytes]) })
     }
 
+    /// Takes a context as verified, without a signature.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn assume(header: ContextHeader, body: ContextBody, identity_key: PublicKey) -> Self {
+        let hash = hash("context", &[&encode(&body)]);
+        Self { header, body, identity_key, hash }
+    }
+
     /// The container.
     #[must_use]
     pub const fn serial(&self) -> ContainerSerial {

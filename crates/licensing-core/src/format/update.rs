@@ -148,12 +148,19 @@ impl VerifiedUpdate {
         let plain = key.open(&self.sealed, SEAL_INFO, &self.aad)?;
         let payload: UpdatePayload = decode::<_, UPDATE_BYTES_MAX>(&plain)?;
         self.issuer.valid_at(payload.certified_time)?;
+        OpenedUpdate::of(&self.header, &payload)
+    }
+}
+
+impl OpenedUpdate {
+    /// Checks that the steps of an update form one chain, as its header says.
+    pub(crate) fn of(header: &UpdateHeader, payload: &UpdatePayload) -> Result<Self, VerifyError> {
         let mut steps: Vec<OpenedStep> = Vec::new();
-        let mut counter = self.header.first;
+        let mut counter = header.first;
         for bytes in &payload.steps {
             let step = Step::parse(bytes)?;
-            let fits = step.serial == self.header.serial
-                && step.firm_code == self.header.firm_code
+            let fits = step.serial == header.serial
+                && step.firm_code == header.firm_code
                 && step.before.counter == counter
                 && steps.last().is_none_or(|previous| previous.after == step.before);
             if !fits {
@@ -163,10 +170,10 @@ impl VerifiedUpdate {
             counter = after.counter;
             steps.push(OpenedStep { step, after });
         }
-        if counter != self.header.last {
+        if counter != header.last {
             return Err(FormatError::Invalid("number of steps").into());
         }
-        Ok(OpenedUpdate {
+        Ok(Self {
             steps,
             certified_time: payload.certified_time,
             confirmed_counter: payload.confirmed_counter,

@@ -1,11 +1,13 @@
 //! Taking over a container's state from its context: after the vendor has cleared it, or after the server's database
 //! was restored and the container knows more than the server.
 
+use std::collections::BTreeSet;
+
 use crate::activation::{Activation, ActivationState};
 use crate::crypto::digest::Digest;
 use crate::event::Action;
 use crate::format::context::{ContextProduct, VerifiedContext};
-use crate::ids::{ActivationId, EntryId};
+use crate::ids::{ActivationId, EntryId, LicenseId};
 use crate::license::{Destination, LivePart};
 use crate::terms::Remainder;
 use crate::work::settle::left_over;
@@ -26,13 +28,15 @@ impl Work {
             self.changes.push(crate::changeset::Change::DropStep { id: step.id, proof, at });
         }
         self.updates_end(settled, dropped, proof)?;
+        let exchanged = dropped.iter().flat_map(|step| self.exchanged_by(step.id)).collect();
         let mut entries: Vec<EntryId> =
             self.here(settled).filter(|a| a.state.is_live() && a.update.is_none()).map(|a| a.entry).collect();
         entries.sort_unstable();
         entries.dedup();
         for entry in entries {
             let stated = settled.stated().iter().find(|product| product.entry == entry);
-            self.adopt_entry(context, settled, entry, stated.map_or(0, |product| product.quantity))?;
+            let quantity = stated.map_or(0, |product| product.quantity);
+            self.adopt_entry(context, settled, entry, quantity, &exchanged)?;
         }
         for product in settled.stated().to_vec() {
             let booked = self.booked(settled, product.entry);
@@ -75,8 +79,9 @@ impl Work {
         settled: &Settled,
         entry: EntryId,
         quantity: u32,
+        exchanged: &BTreeSet<LicenseId>,
     ) -> Result<(), Decline> {
-        let (proof, now) = (context.hash(), self.now);
+        let proof = context.hash();
         let ids: Vec<ActivationId> = self
             .here(settled)
             .filter(|a| a.entry == entry && a.update.is_none() && a.state.is_live())
@@ -105,29 +110,45 @@ impl Work {
                 gone.push((part, activation.clone()));
             }
         }
-        let removals = &context.body().removals;
-        for (part, mut activation) in gone {
-            let left = left_over(vec![activation.clone()], removals);
-            let left = left.first().map_or(Remainder::default(), |(_, left)| *left);
-            let goes = activation.destination();
-            let share = left.share(activation.quantity);
-            self.line_mut(activation.license)?.supersede(part, share, goes)?;
-            let action = match (part, goes) {
-                (LivePart::Activating, _) => Action::ActivationVoid,
-                (_, Destination::Available) => Action::ReturnConfirmed,
-                (_, Destination::Vendor) => Action::WithdrawalConfirmed,
-            };
-            activation.state = match part {
-                LivePart::Activating => ActivationState::Cancelled { cancelled_at: now, proof },
-                LivePart::Active | LivePart::Returning => {
-                    ActivationState::Returned { returned_at: now, proof }
-                }
-            };
-            let event = self.event_of(action, &activation);
-            self.changes.events.push(event.proof(proof));
-            self.changed_activations.insert(activation.id);
-            self.activations.insert(activation.id, activation);
+        for (part, activation) in gone {
+            self.adopt_gone(context, part, activation, exchanged)?;
         }
+        Ok(())
+    }
+
+    /// A share that is not in its container, whatever was issued for it.
+    fn adopt_gone(
+        &mut self,
+        context: &VerifiedContext,
+        part: LivePart,
+        mut activation: Activation,
+        exchanged: &BTreeSet<LicenseId>,
+    ) -> Result<(), Decline> {
+        let (proof, now) = (context.hash(), self.now);
+        let left = left_over(vec![activation.clone()], &context.body().removals);
+        let left = left.first().map_or(Remainder::default(), |(_, left)| *left);
+        let goes = activation.destination();
+        let line = self.line_mut(activation.license)?;
+        let comes = part == LivePart::Activating && line.replaces.is_some_and(|old| exchanged.contains(&old));
+        if comes {
+            line.shrink(activation.quantity)?;
+        } else {
+            line.supersede(part, left.share(activation.quantity), goes)?;
+            self.replace_lost(activation.license, activation.quantity, goes)?;
+        }
+        let action = match (part, goes) {
+            (LivePart::Activating, _) => Action::ActivationVoid,
+            (_, Destination::Available) => Action::ReturnConfirmed,
+            (_, Destination::Vendor) => Action::WithdrawalConfirmed,
+        };
+        activation.state = match part {
+            LivePart::Activating => ActivationState::Cancelled { cancelled_at: now, proof },
+            LivePart::Active | LivePart::Returning => ActivationState::Returned { returned_at: now, proof },
+        };
+        let event = self.event_of(action, &activation);
+        self.changes.events.push(event.proof(proof));
+        self.changed_activations.insert(activation.id);
+        self.activations.insert(activation.id, activation);
         Ok(())
     }
 

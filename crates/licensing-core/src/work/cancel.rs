@@ -8,6 +8,7 @@ use crate::crypto::digest::Digest;
 use crate::event::Action;
 use crate::refusal::Refusal;
 use crate::work::{Decline, Plan, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     /// Cancels what is unfinished of the ticket in the container: from its first unproven step on, everything is
@@ -20,13 +21,17 @@ impl Work {
         let mine = |step: &PendingStep| {
             let affected = self.activations.values().filter(|a| a.state.pending_step() == Some(step.id));
             let by_user = |a: &Activation| a.ticket == ticket && !a.withdraw;
-            affected.clone().any(by_user)
+            // An exchange is the vendor's part, although something of the ticket arrives by it.
+            let exchange = !self.exchanged_by(step.id).is_empty() && !zoo::has(Bug::CancelledExchangeGrows);
+            affected.clone().any(by_user) && !exchange
         };
         let firm = self.firm.as_ref().ok_or(missing("firm record"))?;
         let from = firm.pending.iter().position(mine).ok_or(Refusal::NothingToCancel(settled.serial()))?;
         let firm = self.firm.as_mut().ok_or(missing("firm record"))?;
         let replaced: Vec<PendingStep> = firm.pending.drain(from..).collect();
-        firm.voided.extend(replaced.iter().cloned());
+        if !zoo::has(Bug::CancelForgets) {
+            firm.voided.extend(replaced.iter().cloned());
+        }
         for step in &replaced {
             self.changes.push(Change::VoidStep { id: step.id });
         }
@@ -40,6 +45,7 @@ impl Work {
     pub(super) fn drop_step(&mut self, step: &PendingStep, proof: Digest) -> Result<(), Decline> {
         let now = self.now;
         self.changes.push(Change::DropStep { id: step.id, proof, at: now });
+        let exchanged = self.exchanged_by(step.id);
         for id in self.affected_by(step) {
             let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;
             let was = activation.state;
@@ -50,7 +56,14 @@ impl Work {
                 ActivationState::Activating { .. } => {
                     let (share, goes) = (self.share_back(&activation)?, activation.destination());
                     self.update_void(&activation);
-                    self.line_mut(activation.license)?.activation_void(share, goes)?;
+                    let line = self.line_mut(activation.license)?;
+                    let in_exchange = line.replaces.is_some_and(|old| exchanged.contains(&old));
+                    if in_exchange && !zoo::has(Bug::CancelledExchangeGrows) {
+                        line.shrink(activation.quantity)?;
+                    } else {
+                        line.activation_void(share, goes)?;
+                        self.replace_lost(activation.license, activation.quantity, goes)?;
+                    }
                     Action::ActivationVoid
                 }
                 _ => {
@@ -65,7 +78,7 @@ impl Work {
     }
 
     /// What an activation that never took place gives back: an update is as fresh as it was.
-    fn share_back(&self, activation: &Activation) -> Result<crate::license::Share, Decline> {
+    pub(super) fn share_back(&self, activation: &Activation) -> Result<crate::license::Share, Decline> {
         let line = self.lines.get(&activation.license).ok_or(missing("license line"))?;
         Ok(if activation.update.is_some() {
             line.item.terms.fresh_remainder(activation.quantity, self.now).share(activation.quantity)

@@ -9,6 +9,7 @@ use crate::license::LicenseLine;
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use crate::work::{Decline, Work};
+use crate::zoo::{self, Bug};
 
 impl Work {
     fn approval(
@@ -49,7 +50,7 @@ impl Work {
         container: ContainerSerial,
     ) -> Result<(), Decline> {
         let Some(approval) = self.approval(kind, license, container).cloned() else { return Ok(()) };
-        if !matches!(approval.state, ApprovalState::Granted { .. }) {
+        if !matches!(approval.state, ApprovalState::Granted { .. }) || zoo::has(Bug::GrantKept) {
             return Ok(());
         }
         let id = approval.id;

@@ -14,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::step::Operation;
 use crate::work::activate::well_formed;
 use crate::work::{Decline, Plan, ProofMaster, Selection, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     /// Returns the selected licenses from the container, or with none selected all of the ticket that are
@@ -66,7 +67,7 @@ impl Work {
         let going = |license: LicenseId| wanted.iter().find(|(id, _)| *id == license).map_or(0, |(_, q)| *q);
         let staying: Vec<(LicenseId, &LicenseLine)> = self
             .here(settled)
-            .filter(|a| a.is_staying() && a.update.is_none())
+            .filter(|a| self.stays(a) && a.update.is_none())
             .map(|a| a.license)
             .collect::<BTreeSet<_>>()
             .into_iter()
@@ -86,8 +87,7 @@ impl Work {
 
     /// Licenses of a line that stay in the container as things are.
     fn held(&self, settled: &Settled, license: LicenseId) -> u32 {
-        let mine =
-            self.here(settled).filter(|a| a.license == license && a.is_staying() && a.update.is_none());
+        let mine = self.here(settled).filter(|a| a.license == license && self.stays(a) && a.update.is_none());
         mine.map(|a| a.quantity).sum()
     }
 
@@ -186,14 +186,11 @@ impl Work {
             }
         }
         let stays = |entry: EntryId| -> u32 {
-            let active = self.activations.values().filter(|a| {
-                a.entry == entry
-                    && !going.contains(&a.id)
-                    && matches!(a.state, ActivationState::Active { .. })
-            });
-            active.map(|a| a.quantity).sum()
+            let there = self.activations.values().filter(|a| a.entry == entry && a.update.is_none());
+            there.filter(|a| !going.contains(&a.id) && self.will_be_here(a)).map(|a| a.quantity).sum()
         };
         let operation = |entry: EntryId| match stays(entry) {
+            _ if zoo::has(Bug::WholeEntryRemoved) => Operation::Remove { entry },
             0 => Operation::Remove { entry },
             quantity => Operation::SetQuantity { entry, quantity },
         };

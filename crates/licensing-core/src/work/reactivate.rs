@@ -1,7 +1,7 @@
 //! Re-activation and restore: a license is activated again although nothing has proven that it is gone from where it
 //! was. That is the vendor's decision, made once per item as a policy, or case by case.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Entropy;
 use crate::activation::Activation;
@@ -14,8 +14,10 @@ use crate::ids::{ActivationId, ContainerKind, ContainerSerial, LicenseId, Text};
 use crate::item::{ReactivationPolicy, RestorePolicy};
 use crate::license::{Destination, LicenseLine};
 use crate::refusal::Refusal;
+use crate::step::StepId;
 use crate::work::activate::{fits, well_formed};
 use crate::work::{Decline, Plan, ProofMaster, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     /// Activates licenses of the ticket that are in other containers into this one, without a return. The other
@@ -59,16 +61,13 @@ impl Work {
         if !accepted {
             return Err(Refusal::ConditionsNotAccepted.into());
         }
-        let mut wanted = Vec::with_capacity(lines.len());
+        let mut wanted = BTreeMap::new();
         for license in &lines {
             self.use_grant(ApprovalKind::Reactivation, *license, settled.serial())?;
             let lost = self.elsewhere(settled, *license);
-            let quantity = self.give_up(&lost, Action::LicenseReactivated)?;
-            self.next_generation(*license)?;
-            if quantity > 0 {
-                wanted.push((*license, quantity));
-            }
+            self.give_up(lost, Action::LicenseReactivated, &mut wanted)?;
         }
+        let wanted = self.fitting(settled, wanted);
         self.issue_licenses(settled, &wanted, proofs, entropy)?;
         self.plan()
     }
@@ -137,6 +136,9 @@ impl Work {
             return Err(Refusal::UpdateNotMovable(line.id));
         }
         fits(line, settled)?;
+        if zoo::has(Bug::ReactivationUnasked) {
+            return Ok(());
+        }
         match line.item.policy.reactivation {
             ReactivationPolicy::Never => Err(Refusal::ReactivationDenied(line.id)),
             ReactivationPolicy::Always => Ok(()),
@@ -158,32 +160,87 @@ impl Work {
         }
     }
 
-    /// Gives shares up for lost where they are and blacklists their containers; gives how many licenses are available
-    /// again by that.
-    fn give_up(&mut self, lost: &[ActivationId], action: Action) -> Result<u32, Decline> {
-        let mut freed = 0;
+    /// Gives shares up for lost where they are and blacklists their containers; adds to `freed` what is available again
+    /// by that. Both sides of an exchange are given up together: what replaces a license follows its owner.
+    fn give_up(
+        &mut self,
+        mut lost: Vec<ActivationId>,
+        action: Action,
+        freed: &mut BTreeMap<LicenseId, u32>,
+    ) -> Result<(), Decline> {
+        let steps: BTreeSet<StepId> =
+            lost.iter().filter_map(|id| self.activations.get(id)?.state.pending_step()).collect();
+        let mut exchanged: BTreeSet<ActivationId> = BTreeSet::new();
+        for step in steps {
+            let old = self.exchanged_by(step);
+            let both = |a: &&Activation| {
+                old.contains(&a.license)
+                    || self
+                        .lines
+                        .get(&a.license)
+                        .and_then(|line| line.replaces)
+                        .is_some_and(|of| old.contains(&of))
+            };
+            let waiting = self.activations.values().filter(|a| a.state.pending_step() == Some(step));
+            let sides: Vec<ActivationId> = waiting.filter(both).map(|a| a.id).collect();
+            exchanged.extend(&sides);
+            lost.extend(sides.iter().filter(|id| !lost.contains(id)).copied().collect::<Vec<_>>());
+        }
+        let updates = self.stranded_updates(&lost);
+        lost.extend(updates);
+        let mut generations = BTreeSet::new();
         for id in lost {
             let now = self.now;
-            let activation = self.activations.get_mut(id).ok_or(missing("activation"))?;
+            let activation = self.activations.get_mut(&id).ok_or(missing("activation"))?;
             let part = activation.state.live_part().ok_or(missing("live activation"))?;
             activation.state = activation.state.superseded(now)?;
             let activation = activation.clone();
-            self.changed_activations.insert(*id);
-            let goes = activation.destination();
-            self.line_mut(activation.license)?.supersede(part, activation.share(), goes)?;
-            if goes == Destination::Available {
-                freed += activation.quantity;
+            self.changed_activations.insert(id);
+            let (license, quantity, goes) =
+                (activation.license, activation.quantity, activation.destination());
+            let share = self.share_back(&activation)?;
+            self.line_mut(license)?.supersede(part, share, goes)?;
+            if generations.insert(license) {
+                self.next_generation(license)?;
+            }
+            let replacement =
+                if exchanged.contains(&id) { None } else { self.replace_lost(license, quantity, goes)? };
+            let again = goes == Destination::Available && activation.update.is_none();
+            let available = Some(license).filter(|_| again).or(replacement);
+            if let Some(license) = available {
+                // It follows its owner, and so does what is in its place.
+                self.line_mut(license)?.assigned = None;
+                *freed.entry(license).or_default() += quantity;
             }
             let event = self.event_of(action, &activation);
             self.changes.events.push(event);
             self.blacklist(activation.container, action)?;
         }
-        Ok(freed)
+        Ok(())
+    }
+
+    /// Updates on their way to licenses that are given up: they can no longer arrive, and are available again.
+    fn stranded_updates(&self, lost: &[ActivationId]) -> Vec<ActivationId> {
+        let bases: Vec<&Activation> = lost.iter().filter_map(|id| self.activations.get(id)).collect();
+        let waiting = self
+            .activations
+            .values()
+            .filter(|a| a.update.is_some() && a.state.is_live() && !zoo::has(Bug::UpdateStranded));
+        let stranded = waiting
+            .filter(|a| bases.iter().any(|base| base.entry == a.entry && base.container == a.container));
+        stranded.map(|a| a.id).filter(|id| !lost.contains(id)).collect()
+    }
+
+    /// What of the freed licenses may go into the container; the rest stays available.
+    fn fitting(&self, settled: &Settled, freed: BTreeMap<LicenseId, u32>) -> Vec<(LicenseId, u32)> {
+        let fit =
+            |license: &LicenseId| self.lines.get(license).is_some_and(|line| fits(line, settled).is_ok());
+        freed.into_iter().filter(|(license, _)| fit(license)).collect()
     }
 
     fn blacklist(&mut self, serial: ContainerSerial, action: Action) -> Result<(), Decline> {
         let container = self.others.get_mut(&serial).ok_or(missing("container record"))?;
-        if container.status == ContainerStatus::Blacklisted {
+        if container.status == ContainerStatus::Blacklisted || zoo::has(Bug::NotBlacklisted) {
             return Ok(());
         }
         // Invariant: a short text is within every bound.
@@ -249,12 +306,14 @@ impl Work {
         }
         let lines: BTreeSet<LicenseId> =
             lost.iter().filter_map(|id| self.activations.get(id)).map(|a| a.license).collect();
-        let mut wanted = Vec::with_capacity(lines.len());
+        let mut wanted = BTreeMap::new();
         for license in lines {
             let mine: Vec<ActivationId> = lost
                 .iter()
                 .copied()
-                .filter(|id| self.activations.get(id).is_some_and(|a| a.license == license))
+                .filter(|id| {
+                    self.activations.get(id).is_some_and(|a| a.license == license && a.state.is_live())
+                })
                 .collect();
             let line = self.lines.get(&license).ok_or(missing("license line"))?;
             match line.item.policy.restore {
@@ -262,12 +321,9 @@ impl Work {
                 RestorePolicy::Always => {}
                 RestorePolicy::AfterDays(days) => self.blocking_over(license, &mine, days)?,
             }
-            let quantity = self.give_up(&mine, Action::LicenseRestored)?;
-            self.next_generation(license)?;
-            if quantity > 0 {
-                wanted.push((license, quantity));
-            }
+            self.give_up(mine, Action::LicenseRestored, &mut wanted)?;
         }
+        let wanted = self.fitting(settled, wanted);
         self.issue_licenses(settled, &wanted, proofs, entropy)?;
         self.plan()
     }

@@ -1,17 +1,20 @@
 //! Settling: what a context proves is recorded first, whatever else was asked.
 
+use std::collections::BTreeSet;
+
 use crate::activation::{Activation, ActivationState};
 use crate::changeset::{Change, Receipt};
 use crate::container::{ContainerRecord, ContainerStatus, FirmRecord, LastContext, PendingStep, Proven};
 use crate::crypto::digest::Digest;
 use crate::event::Action;
 use crate::format::context::{ContextProduct, TraitDigest, VerifiedContext};
-use crate::ids::{ActivationId, ContainerSerial, FirmCode};
+use crate::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId};
 use crate::license::Destination;
 use crate::refusal::Refusal;
 use crate::step::{Operation, Removal};
 use crate::terms::{Remainder, split_units};
 use crate::work::{Decline, Work, missing};
+use crate::zoo::{self, Bug};
 
 /// Proof that a context was settled: the container is known, honest as far as anyone can tell, and every step
 /// it proves is recorded.
@@ -70,6 +73,9 @@ enum Order {
 
 impl Order {
     fn of(context: &VerifiedContext, last: Option<&LastContext>, seen: Option<Digest>) -> Self {
+        if zoo::has(Bug::OrderIgnored) {
+            return Self::Newer;
+        }
         if seen.is_some_and(|seen| seen != context.hash()) {
             return Self::Contradiction;
         }
@@ -106,6 +112,9 @@ fn judge(context: &VerifiedContext, order: Order, firm: &FirmRecord, reconciling
     if firm.resync {
         // The vendor has decided to believe this container once, whatever it did before.
         return if path.is_some() { Verdict::Accept { newest: true } } else { Verdict::Adopt };
+    }
+    if zoo::has(Bug::RollbackAccepted) && path.is_none() && counter < firm.confirmed.counter {
+        return Verdict::Adopt;
     }
     match (order, path) {
         (Order::Contradiction, _) => Verdict::Refuse(Refusal::ManipulationDetected(serial)),
@@ -256,11 +265,25 @@ impl Work {
         }
     }
 
-    /// Issues the step that locks the firm item of a blacklisted container, unless it was issued before.
+    /// Issues the step that locks the firm item of a blacklisted container, unless it was issued before and fits. Where
+    /// a cancelled step was applied after all, the lock has to follow that one.
     fn lock(&mut self, context: &VerifiedContext) -> Result<(), Decline> {
-        let fits = self.firm.as_ref().is_some_and(|firm| firm.path(context.body().link).is_some());
-        let locked = context.body().locked || self.pending_operations().contains(&Operation::Lock);
-        if fits && !locked {
+        let link = context.body().link;
+        let Some(firm) = self.firm.as_mut().filter(|_| !context.body().locked) else { return Ok(()) };
+        let followed = if zoo::has(Bug::LockOffTheWay) {
+            firm.path(link).map(|_| Default::default())
+        } else {
+            firm.follow(link)
+        };
+        let Some((replaced, revived)) = followed else { return Ok(()) };
+        self.firm_changed |= !replaced.is_empty() || !revived.is_empty();
+        for id in replaced {
+            self.changes.push(Change::VoidStep { id });
+        }
+        for id in revived {
+            self.changes.push(Change::ReviveStep { id });
+        }
+        if !self.pending_operations().contains(&Operation::Lock) {
             self.append_step(vec![Operation::Lock])?;
             let event = self.event(Action::LockIssued).container(context.serial(), context.firm_code());
             self.changes.events.push(event.proof(context.hash()));
@@ -297,15 +320,16 @@ impl Work {
         let proof = context.hash();
         for step in &proven.applied {
             self.changes.push(Change::SettleStep { id: step.id, proof, at: self.now });
+            let exchanged = self.exchanged_by(step.id);
             for id in self.affected_by(step) {
                 self.prove_activation(id, step, proof)?;
             }
-            self.prove_returns(step, context)?;
+            self.prove_returns(step, context, &exchanged)?;
         }
         for id in &proven.revived {
             self.changes.push(Change::ReviveStep { id: *id });
         }
-        for step in &proven.dead {
+        for step in proven.dead.iter().filter(|_| !zoo::has(Bug::ForgetVoid)) {
             self.drop_step(step, proof)?;
         }
         Ok(())
@@ -339,7 +363,12 @@ impl Work {
     }
 
     /// Shares that a step has taken out: each gets its part of what the container says was taken.
-    fn prove_returns(&mut self, step: &PendingStep, context: &VerifiedContext) -> Result<(), Decline> {
+    fn prove_returns(
+        &mut self,
+        step: &PendingStep,
+        context: &VerifiedContext,
+        exchanged: &BTreeSet<LicenseId>,
+    ) -> Result<(), Decline> {
         let going: Vec<Activation> = self
             .affected_by(step)
             .iter()
@@ -350,15 +379,27 @@ impl Work {
         let removals = context.body().removals.iter();
         let removals: Vec<Removal> =
             removals.filter(|removal| removal.counter == step.after.counter).copied().collect();
+        let removals = if zoo::has(Bug::RemovalUnitsIgnored) { Vec::new() } else { removals };
         for (mut activation, left) in left_over(going, &removals) {
             activation.state = activation.state.proven(false, step.issued_at, context.hash(), self.now)?;
+            let in_exchange = exchanged.contains(&activation.license);
+            let (license, quantity, goes) =
+                (activation.license, activation.quantity, activation.destination());
             self.returned(activation, left, context.hash())?;
+            if !in_exchange {
+                self.replace_lost(license, quantity, goes)?;
+            }
         }
         Ok(())
     }
 
     /// A share whose removal is proven goes where it belongs.
-    fn returned(&mut self, activation: Activation, left: Remainder, proof: Digest) -> Result<(), Decline> {
+    pub(super) fn returned(
+        &mut self,
+        activation: Activation,
+        left: Remainder,
+        proof: Digest,
+    ) -> Result<(), Decline> {
         let goes = activation.destination();
         self.line_mut(activation.license)?.return_proven(left.share(activation.quantity), goes)?;
         let action = match goes {
@@ -367,8 +408,10 @@ impl Work {
         };
         let event = self.event_of(action, &activation);
         self.changes.events.push(event.proof(proof));
-        self.changed_activations.insert(activation.id);
-        self.activations.insert(activation.id, activation);
+        if !zoo::has(Bug::SettleTwice) {
+            self.changed_activations.insert(activation.id);
+            self.activations.insert(activation.id, activation);
+        }
         Ok(())
     }
 }

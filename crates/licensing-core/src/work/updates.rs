@@ -10,6 +10,7 @@ use crate::step::Operation;
 use crate::terms::Remainder;
 use crate::update_item::{UpdateEffect, UpdateScope};
 use crate::work::{Decline, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 /// A product item that an update may change, as it will be once everything issued is applied.
 #[derive(Debug)]
@@ -89,7 +90,7 @@ impl Work {
     fn bases(&self, settled: &Settled, line: &LicenseLine, drafted: &[Activation]) -> Vec<Base> {
         let Some(terms) = &line.item.update else { return Vec::new() };
         let mut bases: Vec<Base> = Vec::new();
-        let held = self.here(settled).filter(|a| a.is_staying() && a.update.is_none());
+        let held = self.here(settled).filter(|a| self.stays(a) && a.update.is_none());
         for activation in held {
             let Some(of) = self.lines.get(&activation.license) else { continue };
             let same_ticket = activation.ticket == line.ticket;
@@ -171,7 +172,7 @@ impl Work {
         });
         for activation in base {
             activation.remainder = effect.on_remainder(activation.remainder, sums);
-            sums = false;
+            sums = zoo::has(Bug::UpdateTwice);
             self.changed_activations.insert(activation.id);
         }
     }
@@ -193,7 +194,7 @@ impl Work {
     pub(super) fn has_base(&self, settled: &Settled, line: &LicenseLine, wanted: &[LicenseId]) -> bool {
         let Some(base) = &line.item.requires else { return true };
         let is_base = |id: &LicenseId| self.lines.get(id).is_some_and(|line| line.item.id == *base);
-        let held = self.here(settled).filter(|a| a.is_staying());
+        let held = self.here(settled).filter(|a| self.stays(a));
         held.map(|a| &a.license).chain(wanted).any(is_base)
     }
 

@@ -6,6 +6,7 @@ use crate::event::Action;
 use crate::ids::{ActivationId, EntryId};
 use crate::step::{Operation, StepId};
 use crate::work::{Decline, Settled, Work, missing};
+use crate::zoo::{self, Bug};
 
 impl Work {
     pub(super) fn vendor_first(&mut self, settled: &Settled) -> Result<(), Decline> {
@@ -35,6 +36,12 @@ impl Work {
             let activation = activation.clone();
             self.changed_activations.insert(*id);
             self.line_mut(activation.license)?.begin_return(activation.quantity)?;
+            if zoo::has(Bug::FreeBeforeProof) {
+                let (mut activation, now) = (activation.clone(), self.now);
+                let left = activation.remainder;
+                activation.state = activation.state.proven(false, now, [0; 32], now)?;
+                self.returned(activation, left, [0; 32])?;
+            }
             let event = self.event_of(action, &activation);
             self.changes.events.push(event);
         }
