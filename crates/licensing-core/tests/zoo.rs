@@ -4,6 +4,8 @@
 mod ceremony;
 #[path = "model.rs"]
 mod histories;
+#[path = "metering.rs"]
+mod metering;
 #[path = "small_model.rs"]
 mod small_model;
 #[path = "whole_life.rs"]
@@ -44,11 +46,7 @@ fn finder(bug: Bug) -> Finder {
         Bug::NotBlacklisted | Bug::LockOffTheWay => Model("reactivate", corner::REACTIVATE),
         Bug::WithdrawalFreed => Model("vendor", corner::VENDOR),
         Bug::CancelledExchangeGrows | Bug::ReplacedIsLost => Model("replace", corner::REPLACE),
-        Bug::RemovalUnitsIgnored
-        | Bug::MergeMetered
-        | Bug::UpdateTwice
-        | Bug::UpdateOfCancelled
-        | Bug::UpdateStranded => Histories,
+        Bug::RemovalUnitsIgnored | Bug::UpdateOfCancelled | Bug::UpdateStranded => Histories,
         Bug::RemovalsForgotten => {
             Test("ceremony::units_come_home_to_the_last_one", ceremony::units_come_home_to_the_last_one)
         }
@@ -59,6 +57,14 @@ fn finder(bug: Bug) -> Finder {
         Bug::SwapInTwoSteps => Test(
             "whole_life::a_replacement_is_exchanged_in_one_step",
             whole_life::a_replacement_is_exchanged_in_one_step,
+        ),
+        Bug::MergeMetered => Test(
+            "metering::shares_with_the_same_units_left_keep_both",
+            metering::shares_with_the_same_units_left_keep_both,
+        ),
+        Bug::UpdateTwice => Test(
+            "metering::an_update_of_an_entry_in_two_parts_adds_once",
+            metering::an_update_of_an_entry_in_two_parts_adds_once,
         ),
         Bug::GrantKept => Test(
             "whole_life::a_return_may_need_the_vendor_once_each",

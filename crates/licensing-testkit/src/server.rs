@@ -481,6 +481,7 @@ impl Server {
     /// Stores a decision as a database does: all of it, and only if no row it was made on has changed since.
     pub(crate) fn store(&mut self, changes: ChangeSet) -> Result<(), Conflict> {
         let fresh = |stored: Option<u64>, version: u64| stored.unwrap_or(0) == version;
+        let mut listed = self.blacklist.len();
         let current = changes.changes.iter().all(|change| match change {
             Change::InsertLicense(line) | Change::UpdateLicense(line) => {
                 fresh(self.lines.get(&line.id).map(|stored| stored.version), line.version)
@@ -498,7 +499,10 @@ impl Server {
             Change::PutApproval(approval) => {
                 fresh(self.approvals.get(&approval.id).map(|stored| stored.version), approval.version)
             }
-            Change::InsertBlacklisted(entry) => entry.version as usize == self.blacklist.len() + 1,
+            Change::InsertBlacklisted(entry) => {
+                listed += 1;
+                entry.version as usize == listed
+            }
             _ => true,
         });
         if !current && !zoo::has(Bug::TwoWinners) {

@@ -30,13 +30,37 @@ pub(crate) const QUANTITY: u32 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// A container makes a context; `lost`: it crashes before it is sent.
-    MakeContext { container: usize, lost: bool },
+    MakeContext {
+        /// The container.
+        container: usize,
+        /// It never leaves.
+        lost: bool,
+    },
     /// A context arrives at the server with a request.
-    Deliver { container: usize, context: usize, request: Request },
+    Deliver {
+        /// The container.
+        container: usize,
+        /// Which context, from the newest.
+        context: usize,
+        /// What is asked for.
+        request: Request,
+    },
     /// The same, and the server crashes after the commit, or the answer is lost.
-    Unanswered { container: usize, context: usize, request: Request },
+    Unanswered {
+        /// The container.
+        container: usize,
+        /// Which context, from the newest.
+        context: usize,
+        /// What is asked for.
+        request: Request,
+    },
     /// An update arrives at its container.
-    Import { container: usize, update: usize },
+    Import {
+        /// The container.
+        container: usize,
+        /// Which update, from the newest.
+        update: usize,
+    },
     /// The vendor takes the license back.
     Withdraw,
     /// The vendor changes his mind.
