@@ -119,6 +119,8 @@ pub(crate) fn run(keep: bool) -> Result<()> {
         "central-server",
         "--package",
         "cmtool",
+        "--package",
+        "embedding-example",
     ]))?;
     let (server_program, cmtool) = (shell::bin("central-server")?, shell::bin("cmtool")?);
     let folder = tempfile::Builder::new().prefix("license-demo-").tempdir()?;
@@ -142,8 +144,12 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     };
     let online = computer("online", true);
     let ticket = sell(&online)?;
-    use_online(&online, &ticket)?;
-    use_offline(&online, &computer("offline", false), &ticket, folder.path())?;
+    let dongle = use_online(&online, &ticket)?;
+    let offline = computer("offline", false);
+    use_offline(&online, &offline, &ticket, folder.path())?;
+    prove(&online, &offline, folder.path())?;
+    reactivate(&computer("new-laptop", true), &ticket)?;
+    update_by_itself(&online, &dongle)?;
     title("In the end");
     online.show(&["ticket", "show", &ticket])?;
     let overview = online.ask(&["ticket", "show", &ticket])?;
@@ -183,6 +189,8 @@ fn sell(vendor: &Computer<'_>) -> Result<String> {
             "14d",
             "--return",
             "allowed",
+            "--reactivation",
+            "always",
             "--feature-map",
             "0x3",
         ])?;
@@ -199,8 +207,8 @@ fn sell(vendor: &Computer<'_>) -> Result<String> {
     Ok(answer["ticket"].as_str().context("a ticket")?.to_owned())
 }
 
-/// Activation into an act license and a dongle, checks, a return.
-fn use_online(customer: &Computer<'_>, ticket: &str) -> Result<()> {
+/// Activation into an act license and a dongle, checks, a return; gives the serial of the dongle.
+fn use_online(customer: &Computer<'_>, ticket: &str) -> Result<String> {
     title("The customer looks at the ticket");
     customer.show(&["ticket", "show", ticket])?;
     let overview = customer.ask(&["ticket", "show", ticket])?;
@@ -242,7 +250,65 @@ fn use_online(customer: &Computer<'_>, ticket: &str) -> Result<()> {
     title("One license comes back");
     let back = format!("{basic}=1");
     customer.show(&["deactivate", "--ticket", ticket, "--license", &back, "--container", &act])?;
-    customer.show(&["ticket", "show", ticket])
+    customer.show(&["ticket", "show", ticket])?;
+    Ok(dongle)
+}
+
+/// The computer without a network was lost, and its licenses with it: they are activated again elsewhere.
+fn reactivate(customer: &Computer<'_>, ticket: &str) -> Result<()> {
+    title("The dongle of the computer without a network is lost: its licenses are activated again elsewhere");
+    let overview = customer.ask(&["ticket", "show", ticket])?;
+    let hex = overview["licenses"][2]["id"].as_str().context("a license")?.to_owned();
+    let dongle = customer.create(&["container", "create", "dongle"])?;
+    customer.show(&[
+        "reactivate",
+        "--ticket",
+        ticket,
+        "--license",
+        &hex,
+        "--container",
+        &dongle,
+        "--accept-conditions",
+    ])?;
+    let lost = overview["licenses"][2]["activations"][0]["container"].as_str().context("a container")?;
+    customer.show(&["container", "status", lost])
+}
+
+/// The vendor links an update to a container; it arrives without a ticket.
+fn update_by_itself(customer: &Computer<'_>, dongle: &str) -> Result<()> {
+    title("The vendor links an upgrade to a dongle; it arrives by itself, without a ticket");
+    let (basic, name, product) = ITEMS[0];
+    let name = format!("Upgrade of {name}");
+    customer.show(&[
+        "item",
+        "create",
+        "--id",
+        "SNP-201-000-01-U-300",
+        "--name",
+        &name,
+        "--firm-code",
+        FIRM_CODE,
+        "--product-code",
+        product,
+        "--updates",
+        basic,
+        "--set-feature-map",
+        "0x7",
+    ])?;
+    let assigned = format!("container:{dongle}");
+    let line = "SNP-201-000-01-U-300=2";
+    customer.show(&["order", "create", "--order-id", "O-2", "--item", line, "--ticket", &assigned])?;
+    customer.show(&["auto-update", "--container", dongle])?;
+    customer.show(&[
+        "license",
+        "check",
+        "--firm-code",
+        FIRM_CODE,
+        "--product-code",
+        product,
+        "--feature",
+        "4",
+    ])
 }
 
 /// A computer without a network: everything by file.
@@ -276,6 +342,17 @@ fn use_offline(online: &Computer<'_>, offline: &Computer<'_>, ticket: &str, fold
     context(&receipt)?;
     online.show(&["transfer", "receipt", &receipt])?;
     offline.show(&["license", "check", "--firm-code", FIRM_CODE, "--product-code", "201002"])
+}
+
+/// A program of the vendor, which knows the public key of the item, asks for a proof.
+fn prove(vendor: &Computer<'_>, customer: &Computer<'_>, folder: &Path) -> Result<()> {
+    title("The vendor's own program asks for a proof (examples/rust)");
+    let item = vendor.ask(&["item", "show", ITEMS[2].0])?;
+    let key = item["proof_public_key"].as_str().context("a key")?;
+    let (home, request) = (customer.home.display().to_string(), folder.join("example.WibuCmRaC"));
+    let words = [&home, FIRM_CODE, ITEMS[2].2, key];
+    println!("\n$ embedding-example {} {}", typed(&words), request.display());
+    shell::run(Command::new(shell::bin("embedding-example")?).args(words).arg(request))
 }
 
 /// Whatever the story did, each license line must add up.

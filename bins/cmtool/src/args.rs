@@ -9,9 +9,16 @@ use licensing_core::ids::{ContainerSerial, FirmCode, LicenseId, ProductCode};
 
 pub(crate) use vendor::*;
 
+/// What help and manual page say at their end: scripts rely on it.
+const AFTER_HELP: &str = "\
+Environment: CM_SERVER, CM_TOKEN_FILE and CM_HOME stand in for --server, --token-file and --home.
+
+Exit codes: 0 done, 1 internal error, 2 usage, 3 refused by a license rule, 4 not found, 5 corrupt or \
+unverifiable input, 6 server not reachable, 75 try again.";
+
 /// Licenses: create them, move them, check them.
 #[derive(Debug, Parser)]
-#[command(name = "cmtool", version, max_term_width = 100)]
+#[command(name = "cmtool", version, max_term_width = 100, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,

@@ -5,7 +5,7 @@
 mod story;
 
 use licensing_core::crypto::sign::SigningKey;
-use licensing_core::envelope::{Draft, FileType};
+use licensing_core::envelope::{Draft, FileType, Unverified};
 use story::World;
 
 #[test]
@@ -126,6 +126,8 @@ fn files_of_others_damaged_forged_repeated_and_out_of_order() {
         ];
         (user.run(&words), out)
     };
+    let image = file("a.image");
+    user.ok(&["container", "export", &a, "--out", &image]);
     let first = context(&a, "6000010", "1.WibuCmRaC");
     let (done, first_update) = ask(&first, "1.WibuCmRaU");
     assert_eq!(done.exit, 0);
@@ -149,6 +151,11 @@ fn files_of_others_damaged_forged_repeated_and_out_of_order() {
     let elsewhere = world.computer("elsewhere");
     elsewhere.dongle();
     elsewhere.fails(3, "update_other_container", &["update", "import", &third_update]);
+    // The dongle as it was before the first two steps: the third does not fit yet.
+    elsewhere.ok(&["container", "import", &image]);
+    elsewhere.fails(3, "update_too_new", &["update", "import", &third_update]);
+    assert_eq!(elsewhere.ok(&["update", "import", &second_update]).json["applied"], 2);
+    assert_eq!(elsewhere.ok(&["update", "import", &third_update]).json["applied"], 1);
 
     let good = std::fs::read(&second).unwrap();
     let mangled = file("mangled");
@@ -177,7 +184,20 @@ fn files_of_others_damaged_forged_repeated_and_out_of_order() {
     mangle(&draft.sign(&stranger), 5, "untrusted_signer");
     user.fails(5, "wrong_file_type", &["update", "import", &second]);
     user.fails(5, "wrong_file_type", &["transfer", "receipt", &second_update]);
-    let mut forged = std::fs::read(&third_update).unwrap();
+    // An update re-signed by somebody else under the vendor's own certificates.
+    let genuine = std::fs::read(&third_update).unwrap();
+    let length = |at: usize| u32::from_le_bytes(genuine[at..at + 4].try_into().unwrap()) as usize;
+    let (header, body) = genuine[20..].split_at(length(8));
+    let parts = Unverified::read(&genuine, FileType::Update, genuine.len()).unwrap();
+    let draft = Draft {
+        file_type: FileType::Update,
+        header: header.to_vec(),
+        body: body[..length(12)].to_vec(),
+        certificates: parts.certificates().iter().map(|certificate| certificate.to_vec()).collect(),
+    };
+    std::fs::write(&mangled, draft.sign(&stranger)).unwrap();
+    user.fails(5, "untrusted_signer", &["update", "import", &mangled]);
+    let mut forged = genuine.clone();
     let middle = forged.len() / 2;
     forged[middle] ^= 1;
     std::fs::write(&mangled, &forged).unwrap();

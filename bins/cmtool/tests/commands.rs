@@ -256,11 +256,7 @@ fn containers_move_as_files_and_the_example_proves_a_license() {
 
     let key = world.computer("vendor").ok(&["item", "show", "SNP-O-1"]).text("proof_public_key");
     let run = |home: &std::path::Path, key: &str| {
-        let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
-        let output = std::process::Command::new(env!("CARGO"))
-            .args(["run", "--quiet", "--locked", "--package", "embedding-example", "--manifest-path"])
-            .arg(manifest)
-            .arg("--")
+        let output = std::process::Command::new(story::program("embedding-example"))
             .arg(home)
             .args(["6000010", "201000", key, &world.path("example.WibuCmRaC")])
             .output()
@@ -283,10 +279,69 @@ fn help_completions_and_manual_pages() {
     let user = world.computer("user");
     let help = user.command(&["--help"]).output().unwrap();
     assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("Activate licenses"));
-    let completions = user.command(&["completions", "bash"]).output().unwrap();
-    assert!(completions.status.success() && completions.stdout.len() > 1_000);
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let completions = user.command(&["completions", shell]).output().unwrap();
+        let script = String::from_utf8(completions.stdout).unwrap();
+        assert!(completions.status.success() && script.contains("deactivate"), "{shell}");
+    }
     let man = world.path("man");
     std::fs::create_dir(&man).unwrap();
     assert!(user.command(&["man", "--out", &man]).status().unwrap().success());
+    let page = |name: &str| std::fs::read_to_string(std::path::Path::new(&man).join(name)).unwrap();
+    assert!(
+        page("cmtool.1").contains("CM_SERVER")
+            && page("cmtool.1").contains("75 try again")
+            && page("cmtool-item-create.1").contains("feature\\-map")
+    );
     assert!(std::fs::read_dir(&man).unwrap().count() > 10);
+}
+
+/// At the most talkative level, with tickets and tokens in every place a careless client may put them.
+#[test]
+fn no_secret_is_in_logs_metrics_answers_or_the_database() {
+    let mut world = World::with_settings("level = \"info\"", "level = \"trace\"");
+    let (ticket, license) = world.sell("O-1", 3, &[]);
+    let user = world.computer("user");
+    let act = user.act();
+    assert_eq!(user.activate(&ticket, &act, &license).exit, 0);
+    user.fails(3, "nothing_to_activate", &["activate", "--ticket", &ticket, "--container", &act]);
+    let token = std::fs::read_to_string(world.token_file()).unwrap().trim().to_owned();
+    let plain = ticket.replace('-', "");
+    let mut answers = String::new();
+    for request in [
+        format!("GET /api/v1/tickets/{ticket} HTTP/1.1\r\n"),
+        format!("GET /api/v1/items?ticket={plain}&token={token} HTTP/1.1\r\n"),
+        format!("GET /api/v1/orders/{ticket} HTTP/1.1\r\nauthorization: Basic {token}\r\n"),
+        format!("GET /problems/{token} HTTP/1.1\r\nx-request-id: {ticket}\r\n"),
+        format!("GET /api/v1/items HTTP/1.1\r\nauthorization: Bearer {token}x\r\n"),
+        format!("{ticket} / HTTP/1.1\r\n"),
+        "GET /metrics HTTP/1.1\r\n".to_owned(),
+    ] {
+        answers.push_str(&world.raw(&format!("{request}host: x\r\nconnection: close\r\n\r\n")));
+    }
+    for body in [
+        format!("{{\"ticket\":\"{ticket}\",\"{token}\":1}}"),
+        format!("{{\"ticket\":[\"{ticket}\"]}}"),
+        ticket.clone(),
+    ] {
+        let head = "POST /api/v1/tickets/show HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json";
+        answers.push_str(&world.raw(&format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())));
+    }
+    assert!(answers.contains("central_requests_total") && answers.contains("invalid_message"), "{answers}");
+    let mut stored = Vec::new();
+    for file in std::fs::read_dir(world.path("central")).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("central.db")) {
+            stored.extend(std::fs::read(file).unwrap());
+        }
+    }
+    assert_eq!(world.stop(), 0);
+    let log = world.log();
+    assert!(log.contains("show_ticket"), "the log says what happened");
+    let stored = String::from_utf8_lossy(&stored);
+    assert!(stored.contains("SampleNotePad"), "the database was looked at");
+    for (place, text) in [("log", log.as_str()), ("answers", &answers), ("database", &stored)] {
+        for secret in [&ticket, &plain, &token] {
+            assert!(!text.contains(secret.as_str()), "a secret is in the {place}");
+        }
+    }
 }

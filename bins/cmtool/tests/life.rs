@@ -18,7 +18,7 @@ fn update_item(vendor: &Computer<'_>, id: &str, options: &[&str]) {
 
 fn order(vendor: &Computer<'_>, id: &str, line: &str, choice: &str) -> (String, String) {
     let done = vendor.ok(&["order", "create", "--order-id", id, "--item", line, "--ticket", choice]);
-    (done.text("ticket"), done.json["licenses"][0]["id"].as_str().unwrap().to_owned())
+    (done.text("ticket"), done.json["licenses"][0]["id"].as_str().expect("a license").to_owned())
 }
 
 fn products(computer: &Computer<'_>, serial: &str) -> Vec<Value> {

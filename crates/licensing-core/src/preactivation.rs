@@ -155,9 +155,13 @@ impl PreActivation {
         if self.converted >= self.conversions {
             return Err(Refusal::NotConvertible { conversions: self.conversions });
         }
+        let (id, kind) = (LicenseId(time_ordered(now, entropy)), serial.kind());
+        if !item.definition.policy.containers.allows(kind) {
+            return Err(Refusal::KindNotAllowed { license: id, kind });
+        }
         let line = LicenseLine::new(
             NewLine {
-                id: LicenseId(time_ordered(now, entropy)),
+                id,
                 ticket: self.ticket,
                 order: self.order_id(),
                 position: self.converted,

@@ -487,3 +487,45 @@ fn the_vendor_decides_what_goes_along_with_a_selection() {
         assert_eq!(story.products().len(), expected, "{rule:?}");
     }
 }
+
+#[test]
+fn each_indivisible_line_of_a_ticket_stays_where_it_is() {
+    let mut story = Story::new(ContainerKind::Act);
+    let whole = ItemPolicy { split: false, ..ItemPolicy::default() };
+    let item = |id| definition(id, LicenseTerms::default(), whole);
+    let (ticket, a) = story.server.order_item(item("A"), 2, TicketChoice::New);
+    let (_, b) = story.server.order_item(item("B"), 2, TicketChoice::OfOrder(story.first_order()));
+    let update = story.activate(ticket, &[]).unwrap();
+    story.finish(&update);
+    // Half of each comes back by a rule that was other when it was activated.
+    for license in [a, b] {
+        let line = story.server.lines.get_mut(&license).unwrap();
+        line.quantity += 1;
+        line.ledger.fresh += 1;
+    }
+    story.device = story.server.device(ContainerKind::Act);
+    for license in [a, b] {
+        assert_eq!(code(story.activate(ticket, &[(license, None)])), "split_denied");
+    }
+    assert_eq!(code(story.activate(ticket, &[(b, None), (a, None)])), "split_denied");
+}
+
+#[test]
+fn an_assigned_license_is_activated_again_when_its_container_is_lost() {
+    let mut story = Story::new(ContainerKind::Act);
+    let policy = ItemPolicy { reactivation: ReactivationPolicy::Always, ..ItemPolicy::default() };
+    let (first, _) = story.server.order(LicenseTerms::default(), policy, 1);
+    story.activated(first);
+    let assigned = TicketChoice::Container(story.device.serial);
+    let (ticket, license) =
+        story.server.order_item(definition("X", LicenseTerms::default(), policy), 1, assigned);
+    let context = story.server.context(&mut story.device);
+    let update = story.server.automatic_update(&context).unwrap();
+    story.finish(&update);
+    story.device = story.server.device(ContainerKind::Act);
+    let context = story.server.context(&mut story.device);
+    let update = story.server.reactivate(&context, ticket, &[license]).unwrap();
+    story.finish(&update);
+    assert_eq!(story.products().len(), 1);
+    assert_eq!(story.server.lines[&license].assigned, None);
+}

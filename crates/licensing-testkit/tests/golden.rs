@@ -9,19 +9,24 @@ use container_sim::storage::{PowerStorage, Storage};
 use container_sim::traits::HostTraits;
 use container_sim::{Container, act, dongle};
 use licensing_core::access::AccessRequest;
+use licensing_core::codec::{Decode, Encode, decode, encode};
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::error::VerifyError;
 use licensing_core::format::blacklist::VerifiedBlacklist;
 use licensing_core::format::certificate::{FirmCertificate, IssuingCertificate};
-use licensing_core::format::context::VerifiedContext;
+use licensing_core::format::context::{ContextBody, VerifiedContext};
 use licensing_core::format::preactivated::VerifiedPreActivated;
-use licensing_core::format::template::VerifiedTemplate;
-use licensing_core::format::update::VerifiedUpdate;
+use licensing_core::format::template::{TemplateBody, VerifiedTemplate};
+use licensing_core::format::update::{UpdateHeader, VerifiedUpdate};
 use licensing_core::ids::{ContainerKind, ContainerSerial};
+use licensing_core::limits::{
+    CERTIFICATE_BYTES_MAX, CONTEXT_BYTES_MAX, TEMPLATE_BYTES_MAX, UPDATE_BYTES_MAX,
+};
 use licensing_core::trust::emulator_maker;
 use licensing_testkit::TestEntropy;
 use licensing_testkit::golden::{host, version_1};
 use licensing_testkit::server::{NOW, Server, firm, product};
+use proptest::prelude::*;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
@@ -79,34 +84,105 @@ const SIGNED: [(&str, Verify); 11] = [
 
 #[test]
 fn every_bit_flip_truncation_and_extension_is_refused() {
-    let mut verifications = 0;
-    for (path, verify) in SIGNED {
-        let good = read(path);
-        assert_eq!(verify(&good), Ok(()), "{path}");
-        for bit in 0..good.len() * 8 {
-            let mut bad = good.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(verify(&bad).is_err(), "{path}: bit {bit}");
-            verifications += 1;
+    std::thread::scope(|scope| {
+        for (path, verify) in SIGNED {
+            scope.spawn(move || refuses_every_change(path, verify));
         }
-        for len in 0..good.len() {
-            assert!(verify(&good[..len]).is_err(), "{path}: length {len}");
-        }
-        let mut longer = good.clone();
-        longer.push(0);
-        assert!(verify(&longer).is_err(), "{path}: extended");
+    });
+}
+
+fn refuses_every_change(path: &str, verify: Verify) {
+    let good = read(path);
+    assert_eq!(verify(&good), Ok(()), "{path}");
+    for bit in 0..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(verify(&bad).is_err(), "{path}: bit {bit}");
     }
-    println!("{verifications} bit flips refused");
+    for len in 0..good.len() {
+        assert!(verify(&good[..len]).is_err(), "{path}: length {len}");
+    }
+    let mut longer = good.clone();
+    longer.push(0);
+    assert!(verify(&longer).is_err(), "{path}: extended");
+}
+
+/// Decodes a body and encodes it again.
+type Again = fn(&[u8]) -> Option<Vec<u8>>;
+
+/// The bodies of the golden files with their types.
+fn bodies() -> Vec<(&'static str, Vec<u8>, Again)> {
+    fn again<T: Decode<()> + Encode, const LIMIT: usize>(bytes: &[u8]) -> Option<Vec<u8>> {
+        decode::<T, LIMIT>(bytes).ok().map(|value| encode(&value))
+    }
+    let makers = [emulator_maker().public_key()];
+    let context = |path| VerifiedContext::verify(&read(path), &makers).expect("a context");
+    let template = VerifiedTemplate::verify(&read("v1/template.WibuCmLIF"), None).expect("a template");
+    let update = VerifiedUpdate::verify(&read("v1/act.update.WibuCmRaU"), |_| None).expect("an update");
+    let (firm, _) = FirmCertificate::verify(&read("v1/firm.certificate"), None).expect("a certificate");
+    let (act, dongle) = (context("v1/act.receipt.WibuCmRaC"), context("v1/dongle.receipt.WibuCmRaC"));
+    vec![
+        ("act context", encode(act.body()), again::<ContextBody, CONTEXT_BYTES_MAX>),
+        ("dongle context", encode(dongle.body()), again::<ContextBody, CONTEXT_BYTES_MAX>),
+        ("update header", encode(&update.header), again::<UpdateHeader, UPDATE_BYTES_MAX>),
+        ("template", encode(template.body()), again::<TemplateBody, TEMPLATE_BYTES_MAX>),
+        ("firm certificate", encode(&firm), again::<FirmCertificate, CERTIFICATE_BYTES_MAX>),
+    ]
+}
+
+#[test]
+fn whatever_decodes_from_a_changed_body_is_its_own_encoding() {
+    for (name, good, again) in bodies() {
+        assert_eq!(again(&good).as_deref(), Some(&good[..]), "{name}");
+        let mut accepted = 0;
+        for (at, value) in (0..good.len()).flat_map(|at| (0..=u8::MAX).step_by(5).map(move |v| (at, v))) {
+            let mut bad = good.clone();
+            bad[at] = value;
+            if let Some(encoded) = again(&bad) {
+                assert_eq!(encoded, bad, "{name}: byte {at} = {value}");
+                accepted += 1;
+            }
+        }
+        assert!(accepted > 0, "{name}: other values of a field decode too");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_mixture_of_changes_decodes_to_another_encoding(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        more in prop::collection::vec(any::<u8>(), 0..3),
+    ) {
+        for (name, mut bytes, again) in bodies() {
+            for (at, value) in &changes {
+                let at = at.index(bytes.len());
+                bytes[at] = *value;
+            }
+            if let Some(cut) = &cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            bytes.extend(&more);
+            if let Some(encoded) = again(&bytes) {
+                prop_assert_eq!(encoded, bytes, "{}", name);
+            }
+        }
+    }
 }
 
 #[test]
 fn one_file_is_never_taken_for_another() {
-    for (path, _) in SIGNED {
+    // What a file is stands in its name: the extension, and for certificates whose they are.
+    let kind = |path: &str| {
+        let (name, extension) = path.rsplit_once('.').expect("an extension");
+        if extension == "certificate" { name.to_owned() } else { extension.to_owned() }
+    };
+    for (path, own) in SIGNED {
         let bytes = read(path);
-        let accepted = SIGNED.iter().filter(|(_, verify)| verify(&bytes).is_ok()).count();
-        let alike = SIGNED.iter().filter(|(_, verify)| verify(&read(path)).is_ok()).count();
-        assert_eq!(accepted, alike);
-        assert!((1..=4).contains(&accepted), "{path} is accepted by {accepted} verifiers");
+        assert_eq!(own(&bytes), Ok(()), "{path}");
+        for (other, verify) in SIGNED.iter().filter(|(other, _)| kind(other) != kind(path)) {
+            assert!(verify(&bytes).is_err(), "{path} is taken for {other}");
+        }
     }
 }
 

@@ -49,6 +49,9 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
         println!("listening on http://{address}");
         std::io::stdout().flush()?;
         tracing::info!(%address, "listening");
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "reachable from other computers without TLS: tickets and tokens can be read");
+        }
         http::serve(App::new(service, config), listener, stop).await;
         tracing::info!("stopped");
         Ok(())

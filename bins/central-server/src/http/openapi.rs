@@ -112,4 +112,25 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn every_reference_in_the_document_leads_somewhere() {
+        fn follow(document: &Value, part: &Value, found: &mut usize) {
+            match part {
+                Value::Object(fields) => {
+                    if let Some(Value::String(target)) = fields.get("$ref") {
+                        let place = target.strip_prefix('#').and_then(|place| document.pointer(place));
+                        assert!(place.is_some(), "{target} leads nowhere");
+                        *found += 1;
+                    }
+                    fields.values().for_each(|value| follow(document, value, found));
+                }
+                Value::Array(values) => values.iter().for_each(|value| follow(document, value, found)),
+                _ => {}
+            }
+        }
+        let (document, mut found) = (document(), 0);
+        follow(&document, &document, &mut found);
+        assert!(found > ROUTES.len(), "{found} references");
+    }
 }

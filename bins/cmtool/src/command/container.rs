@@ -1,6 +1,7 @@
 //! The containers of this computer.
 
 use license_runtime::{Container, FirmInfo, Listed, ProductInfo};
+use licensing_client::Phase;
 use licensing_core::error::FormatError;
 use licensing_core::ids::ContainerSerial;
 use licensing_core::limits::TEMPLATE_BYTES_MAX;
@@ -54,10 +55,16 @@ fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(
     let container = match command {
         CreateCommand::Dongle { flash } => global.registry()?.create_dongle(flash.unwrap_or(0))?,
         CreateCommand::Act { firm_code } => {
-            let answer = global.customer_server()?.template(firm_code.get())?;
+            let server = global.customer_server()?;
+            let progress = output.progress();
+            progress.show(Phase::DownloadingTemplate);
+            let answer = server.template(firm_code.get())?;
             let template = from_base64(&answer.template, TEMPLATE_BYTES_MAX)
                 .map_err(|error: FormatError| Failure::new("server_answer_invalid", error.to_string()))?;
-            global.registry()?.create_act(&template)?
+            progress.show(Phase::RegisteringTemplate);
+            let container = global.registry()?.create_act(&template)?;
+            progress.done();
+            container
         }
     };
     let serial = container.serial();

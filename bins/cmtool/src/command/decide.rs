@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::args::{ApprovalCommand, BlacklistCommand, Global, PreActivationArguments, ReconciliationCommand};
 use crate::command::look::license_text;
 use crate::failure::Failure;
-use crate::output::{Output, table};
+use crate::output::{Output, counted, table};
 use crate::places::{read_file, write_file};
 
 pub(crate) fn approval(global: &Global, command: &ApprovalCommand, output: &Output) -> Result<(), Failure> {
@@ -172,7 +172,11 @@ pub(crate) fn push(
         "file": out,
     });
     output.result(&document, || {
-        format!("update for container {serial} with {} steps written to {}", answer.steps, out.display())
+        format!(
+            "update for container {serial} with {} written to {}",
+            counted(answer.steps.into(), "step"),
+            out.display()
+        )
     });
     Ok(())
 }

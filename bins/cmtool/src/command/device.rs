@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::Global;
 use crate::command::online::{Local, outcome_document};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::places::read_file;
 
 pub(crate) fn restore(
@@ -53,7 +53,7 @@ fn every_firm(
     }
     let applied: u32 = outcomes.iter().map(|(_, outcome)| outcome.imported.applied).sum();
     output.result(&outcome_document(serial, &outcomes), || {
-        format!("{done} container {serial}: {applied} steps applied")
+        format!("{done} container {serial}: {} applied", counted(applied.into(), "step"))
     });
     Ok(())
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::args::{ContextCommand, Global, RequestArguments, TicketArgument, UpdateCommand};
 use crate::command::online::selection;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, counted};
 use crate::places::{read_file, write_file};
 
 pub(crate) fn context(global: &Global, command: &ContextCommand, output: &Output) -> Result<(), Failure> {
@@ -62,9 +62,9 @@ pub(crate) fn request(global: &Global, arguments: &RequestArguments, output: &Ou
     });
     output.result(&document, || {
         format!(
-            "update for container {} with {} steps written to {}",
+            "update for container {} with {} written to {}",
             answer.serial,
-            answer.steps,
+            counted(answer.steps.into(), "step"),
             arguments.out.display()
         )
     });
@@ -123,8 +123,8 @@ pub(crate) fn receipt(global: &Global, file: &Path, output: &Output) -> Result<(
     let key = to_hex(&random::<16>(&mut license_runtime::SystemEntropy::default()));
     let answer = global.customer_server()?.receipt(&ReceiptRequest { context }, &key)?;
     output.result(&answer, || {
-        let (proven, left) = (answer.proven, answer.unproven);
-        format!("receipt of container {} accepted: {proven} steps proven, {left} still open", answer.serial)
+        let (proven, left) = (counted(answer.proven.into(), "step"), answer.unproven);
+        format!("receipt of container {} accepted: {proven} proven, {left} still open", answer.serial)
     });
     Ok(())
 }
@@ -151,8 +151,8 @@ pub(crate) fn import(global: &Global, command: &UpdateCommand, output: &Output) 
         "counter": report.counter,
     });
     output.result(&document, || {
-        let (applied, already) = (report.applied, report.already_applied);
-        format!("container {serial}: {applied} steps applied, {already} had been applied before")
+        let (applied, already) = (counted(report.applied.into(), "step"), report.already_applied);
+        format!("container {serial}: {applied} applied, {already} had been applied before")
     });
     Ok(())
 }

@@ -31,18 +31,24 @@ pub(crate) fn run(file: &Path, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for each fact.
+/// A line for each fact, those of a group with its name before them.
 fn lines(document: &Value) -> String {
-    let mut text = String::new();
+    let mut facts = Vec::new();
+    collect("", document, &mut facts);
+    let width = facts.iter().map(|(field, _)| field.len()).max().unwrap_or(0);
+    facts.iter().map(|(field, shown)| format!("{field:<width$}  {shown}\n")).collect()
+}
+
+fn collect(group: &str, document: &Value, facts: &mut Vec<(String, String)>) {
     for (field, value) in document.as_object().into_iter().flatten() {
-        let shown = match value {
-            Value::String(value) => value.clone(),
-            Value::Array(values) => format!("{}", values.len()),
-            other => other.to_string(),
-        };
-        text.push_str(&format!("{:<16} {shown}\n", field.replace('_', " ")));
+        let field = format!("{group}{}", field.replace('_', " "));
+        match value {
+            Value::Object(_) => collect(&format!("{field} "), value, facts),
+            Value::String(value) => facts.push((field, value.clone())),
+            Value::Array(values) => facts.push((field, values.len().to_string())),
+            other => facts.push((field, other.to_string())),
+        }
     }
-    text
 }
 
 fn describe(bytes: &[u8]) -> Result<Value, Failure> {

@@ -241,6 +241,9 @@ fn report(
     let mut answer = outcome_document(serial, outcomes);
     answer["licenses"] = json!(here);
     output.result(&answer, || {
+        if here.is_empty() {
+            return format!("{} container {serial}; it holds nothing of this ticket now", kind.done);
+        }
         let rows = here.iter().map(|license| {
             let text = |field: &str| license[field].as_str().unwrap_or_default().to_owned();
             vec![text("name"), license["quantity"].to_string(), text("state"), text("id")]

@@ -7,7 +7,8 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,13 +16,12 @@ use licensing_testkit::postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The server program beside cmtool; built when this test is run alone.
-fn server_program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name("central-server");
+/// A program beside cmtool; built when this test is run alone.
+pub fn program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name(name);
     if !program.exists() {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--locked", "--package", "central-server"]).status();
-        assert!(built.unwrap().success(), "central-server must build");
+        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
+        assert!(built.unwrap().success(), "{name} must build");
     }
     program
 }
@@ -37,7 +37,7 @@ pub struct World {
 
 /// A command of the server, with the database it is to use.
 fn server_command(postgres: Option<&postgres::Database>) -> Command {
-    let mut command = Command::new(server_program());
+    let mut command = Command::new(program("central-server"));
     match postgres {
         Some(database) => command.env("CENTRAL_DATABASE", database.url()),
         None => command.env_remove("CENTRAL_DATABASE"),
@@ -68,6 +68,11 @@ impl Done {
 
 impl World {
     pub fn new() -> Self {
+        Self::with_settings("", "")
+    }
+
+    /// A server with a part of its settings replaced.
+    pub fn with_settings(default: &str, changed: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("central");
         let postgres = postgres::database_of_this_run();
@@ -77,6 +82,10 @@ impl World {
             .stdout(Stdio::null())
             .status();
         assert!(init.unwrap().success());
+        let file = data.join("central.toml");
+        let settings = std::fs::read_to_string(&file).unwrap();
+        assert!(settings.contains(default));
+        std::fs::write(&file, settings.replacen(default, changed, 1)).unwrap();
         let mut server = server_command(postgres.as_ref())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&data)
@@ -100,6 +109,15 @@ impl World {
 
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("server.log")).unwrap()
+    }
+
+    /// Sends bytes and gives what comes back.
+    pub fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address.trim_start_matches("http://")).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Stops the server as an operator does.

@@ -256,16 +256,16 @@ impl Work {
 
     fn stays_together(&self, settled: &Settled, wanted: &[(LicenseId, u32)]) -> Result<(), Refusal> {
         let here = settled.serial();
-        let mut elsewhere = self.activations.values().filter(|a| a.container != here && a.state.is_live());
+        let elsewhere = || self.activations.values().filter(|a| a.container != here && a.state.is_live());
         let together = self.ticket.as_ref().filter(|ticket| ticket.together);
         if let Some(ticket) = together
-            && let Some(activation) = elsewhere.clone().find(|a| a.ticket == ticket.id)
+            && let Some(activation) = elsewhere().find(|a| a.ticket == ticket.id)
         {
             return Err(Refusal::TogetherElsewhere(activation.container));
         }
         for (license, quantity) in wanted {
             let Some(line) = self.lines.get(license).filter(|line| !line.item.policy.split) else { continue };
-            if let Some(activation) = elsewhere.find(|a| a.license == *license) {
+            if let Some(activation) = elsewhere().find(|a| a.license == *license) {
                 return Err(Refusal::SplitDenied { license: *license, container: activation.container });
             }
             if *quantity != line.ledger.available() {
@@ -343,6 +343,15 @@ const fn age(line: &LicenseLine) -> Age {
 }
 
 pub(super) fn allowed(line: &LicenseLine, settled: &Settled) -> Result<(), Refusal> {
+    fits(line, settled)?;
+    match line.assigned.filter(|serial| *serial != settled.serial()) {
+        Some(container) => Err(Refusal::AssignedElsewhere { license: line.id, container }),
+        None => Ok(()),
+    }
+}
+
+/// Whether a license may be in this kind of container and this firm item.
+pub(super) fn fits(line: &LicenseLine, settled: &Settled) -> Result<(), Refusal> {
     let kind = settled.serial().kind();
     if !line.item.policy.containers.allows(kind) {
         return Err(Refusal::KindNotAllowed { license: line.id, kind });
@@ -350,10 +359,7 @@ pub(super) fn allowed(line: &LicenseLine, settled: &Settled) -> Result<(), Refus
     if line.item.firm_code != settled.firm_code() {
         return Err(Refusal::OtherFirm { license: line.id, firm_code: line.item.firm_code });
     }
-    match line.assigned.filter(|serial| *serial != settled.serial()) {
-        Some(container) => Err(Refusal::AssignedElsewhere { license: line.id, container }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn product_item(line: &LicenseLine, share: &Share, entry: EntryId, proofs: &ProofMaster) -> ProductItem {

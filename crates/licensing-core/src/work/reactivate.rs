@@ -14,7 +14,7 @@ use crate::ids::{ActivationId, ContainerKind, ContainerSerial, LicenseId, Text};
 use crate::item::{ReactivationPolicy, RestorePolicy};
 use crate::license::{Destination, LicenseLine};
 use crate::refusal::Refusal;
-use crate::work::activate::{allowed, well_formed};
+use crate::work::activate::{fits, well_formed};
 use crate::work::{Decline, Plan, ProofMaster, Settled, Work, missing};
 
 impl Work {
@@ -64,13 +64,21 @@ impl Work {
             self.use_grant(ApprovalKind::Reactivation, *license, settled.serial())?;
             let lost = self.elsewhere(settled, *license);
             let quantity = self.give_up(&lost, Action::LicenseReactivated)?;
-            self.line_mut(*license)?.generation += 1;
+            self.next_generation(*license)?;
             if quantity > 0 {
                 wanted.push((*license, quantity));
             }
         }
         self.issue_licenses(settled, &wanted, proofs, entropy)?;
         self.plan()
+    }
+
+    /// What was issued before is void, and an assignment to the container that was given up with it.
+    fn next_generation(&mut self, license: LicenseId) -> Result<(), Decline> {
+        let line = self.line_mut(license)?;
+        line.generation += 1;
+        line.assigned = None;
+        Ok(())
     }
 
     /// Live shares of a line in other containers.
@@ -128,7 +136,7 @@ impl Work {
         if line.is_update() {
             return Err(Refusal::UpdateNotMovable(line.id));
         }
-        allowed(line, settled)?;
+        fits(line, settled)?;
         match line.item.policy.reactivation {
             ReactivationPolicy::Never => Err(Refusal::ReactivationDenied(line.id)),
             ReactivationPolicy::Always => Ok(()),
@@ -255,10 +263,7 @@ impl Work {
                 RestorePolicy::AfterDays(days) => self.blocking_over(license, &mine, days)?,
             }
             let quantity = self.give_up(&mine, Action::LicenseRestored)?;
-            let line = self.line_mut(license)?;
-            line.generation += 1;
-            // It follows its owner to the restored computer.
-            line.assigned = None;
+            self.next_generation(license)?;
             if quantity > 0 {
                 wanted.push((license, quantity));
             }

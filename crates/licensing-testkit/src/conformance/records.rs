@@ -77,8 +77,8 @@ pub(super) fn activation(number: u8, of: (TicketId, LicenseId), container: Conta
             feature_map: Some(u32::MAX),
         },
         state: ActivationState::Activating { step: StepId([number; 32]) },
-        withdraw: number % 2 == 0,
-        update: (number % 3 == 0).then(|| PendingUpdate {
+        withdraw: number.is_multiple_of(2),
+        update: number.is_multiple_of(3).then(|| PendingUpdate {
             effect: UpdateEffect { units: 1, expires: Some(NOW), ..UpdateEffect::default() },
             split_from: Some(EntryId([8; 16])),
         }),
