@@ -7,6 +7,7 @@ use central_server::audit::{Report, audit, audit_context};
 use central_server::command::{self, Arguments};
 use central_server::config::Config;
 use central_server::data_dir::DataDir;
+use central_server::database::{Database, Place};
 use central_server::service::{Service, Wish};
 use clap::Parser;
 use licensing_core::activation::{Activation, ActivationState};
@@ -40,7 +41,8 @@ impl World {
         let path = folder.path().display().to_string();
         command::run(Arguments::parse_from(["x", "init", "--data", &path, "--firm-code", "6000010"]))
             .unwrap();
-        let service = command::service(&data, &Config::default()).unwrap();
+        let database = Database::new(Place::File(data.database())).unwrap();
+        let service = command::service(&data, &Config::default(), &database).unwrap();
         let item = json!({"id": "A", "name": "A", "firm_code": 6_000_010, "product_code": 1});
         service.create_item(&actor(), None, &serde_json::from_value(item).unwrap()).await.unwrap();
         let order = json!({"order_id": "O", "items": [{"item": "A", "quantity": 5}]});

@@ -37,7 +37,7 @@ pub struct World {
 
 /// A command of the server, with the database it is to use.
 fn server_command(postgres: Option<&postgres::Database>) -> Command {
-    let mut command = Command::new(server_program());
+    let mut command = Command::new(program("central-server"));
     match postgres {
         Some(database) => command.env("CENTRAL_DATABASE", database.url()),
         None => command.env_remove("CENTRAL_DATABASE"),

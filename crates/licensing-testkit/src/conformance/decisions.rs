@@ -23,7 +23,7 @@ const CONFLICT: Result<(), CommitError> = Err(CommitError::Conflict);
 fn approval(number: u8, of: (TicketId, LicenseId)) -> Approval {
     Approval {
         id: ApprovalId([number; 16]),
-        kind: if number % 2 == 0 { ApprovalKind::Return } else { ApprovalKind::Reactivation },
+        kind: if number.is_multiple_of(2) { ApprovalKind::Return } else { ApprovalKind::Reactivation },
         license: of.1,
         ticket: of.0,
         container: serial(ContainerKind::Act, u64::from(number)),
