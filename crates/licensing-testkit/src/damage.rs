@@ -255,6 +255,10 @@ const WAITING: &str = "activation: waits for a step that is not unproven";
 const UNPROVEN: &str = "container: no receipt proves the place that is taken as proven";
 const BRANCH: &str = "container: an unproven step begins nowhere";
 const LISTED: &str = "container: status and blacklist differ";
+const STATE: &str = "activation: no receipt proves its state";
+const IDLE: &str = "activation: state and pending step differ";
+const STEP: &str = "container: no receipt proves what became of a step";
+const LINK: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
 pub const BOOKS: [(&str, &[&str]); 20] = [
@@ -264,23 +268,23 @@ pub const BOOKS: [(&str, &[&str]); 20] = [
     ("UPDATE licenses SET fresh = 3, activating = 2", &[]),
     ("UPDATE activations SET quantity = 1", &[LEDGER]),
     ("UPDATE licenses SET fresh = 0, carried = '[{\"quantity\":3}]', activating = 1, active = 1", &[LEDGER]),
-    ("UPDATE activations SET state = 'consumed'", &[LEDGER]),
-    ("UPDATE licenses SET active = 2, activating = 0", &[LEDGER]),
-    ("UPDATE licenses SET active = 1, withdrawn = 1", &[]),
-    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":2}]'", &[WITHDRAWN]),
-    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":1}]'", &[]),
-    ("UPDATE steps SET settled_at = 1", &[WAITING]),
-    ("UPDATE steps SET settled_at = NULL, dropped_at = 1", &[WAITING]),
-    ("UPDATE steps SET dropped_at = NULL, before_digest = id", &[BRANCH]),
+    ("UPDATE activations SET state = 'consumed'", &[LEDGER, STATE, IDLE]),
+    ("UPDATE licenses SET active = 2, activating = 0", &[LEDGER, STATE, IDLE]),
+    ("UPDATE licenses SET active = 1, withdrawn = 1", &[STATE, IDLE]),
+    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":2}]'", &[WITHDRAWN, STATE, IDLE]),
+    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":1}]'", &[STATE, IDLE]),
+    ("UPDATE steps SET settled_at = 1", &[WAITING, STEP, STATE, IDLE]),
+    ("UPDATE steps SET settled_at = NULL, dropped_at = 1", &[WAITING, STEP, STATE, IDLE]),
+    ("UPDATE steps SET dropped_at = NULL, before_digest = id", &[BRANCH, STATE, IDLE, LINK]),
     (
         "UPDATE steps SET before_digest = (SELECT confirmed_digest FROM firms f WHERE f.serial = steps.serial)",
-        &[],
+        &[STATE, IDLE],
     ),
-    ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN]),
-    ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[]),
-    ("UPDATE containers SET status = 'normal'", &[LISTED]),
-    ("UPDATE containers SET status = 'blacklisted'", &[LISTED]),
-    ("UPDATE licenses SET quantity = 6, generation = 1", &[TOTAL, LISTED]),
+    ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN, STATE, IDLE]),
+    ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[STATE, IDLE]),
+    ("UPDATE containers SET status = 'normal'", &[LISTED, STATE, IDLE]),
+    ("UPDATE containers SET status = 'blacklisted'", &[LISTED, STATE, IDLE]),
+    ("UPDATE licenses SET quantity = 6, generation = 1", &[TOTAL, LISTED, STATE, IDLE]),
 ];
 
 /// Whether an audit complains of exactly this.
