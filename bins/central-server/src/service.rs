@@ -32,7 +32,6 @@ use serde::Serialize;
 pub use attempt::Idempotency;
 pub use failure::Failure;
 pub use history::HistoryFilter;
-pub use licenses::LicenseFilter;
 pub use reconciliation::begin_reconciliation;
 pub use tickets::Holder;
 pub use transfers::Wish;
@@ -43,6 +42,13 @@ use crate::system::{Clock, Randomness, SystemEntropy};
 
 /// Most entries a page holds, and how many it holds when not told.
 pub const PAGE_MAX: u32 = 500;
+
+/// Cuts what was read with a limit of one more to a page; whether there is a next one.
+fn cut<T>(found: &mut Vec<T>, limit: u32) -> bool {
+    let more = found.len() > limit as usize;
+    found.truncate(limit as usize);
+    more
+}
 
 /// Rules of this server, from its settings.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ mod decisions;
 
 use std::collections::HashSet;
 
-use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
 use licensing_core::container::{ContainerRecord, FirmRecord, PendingStep};
 use licensing_core::crypto::digest::Digest;
@@ -19,7 +19,7 @@ use licensing_store::document;
 
 use crate::events;
 use crate::pipeline::{Param, Step, values};
-use crate::rows::{secs, serial_number, signed};
+use crate::rows::{StateColumns, secs, serial_number, signed};
 
 /// An update that must hit exactly one row, or the facts were not current: where it hits none the division fails, and
 /// the transaction with it, without anybody having to wait for the answer.
@@ -267,10 +267,10 @@ impl Batch {
                 signed(remainder.added_uses),
                 remainder.feature_map.map(small),
                 activation.state.name(),
-                state.step,
+                state.step.map(|digest| digest.to_vec()),
                 state.activated_at,
                 state.ended_at,
-                state.proof,
+                state.proof.map(|digest| digest.to_vec()),
                 activation.withdraw,
                 activation.id.0.to_vec(),
                 signed(activation.version),
@@ -302,10 +302,10 @@ impl Batch {
                 signed(remainder.added_uses),
                 remainder.feature_map.map(small),
                 activation.state.name(),
-                state.step,
+                state.step.map(|digest| digest.to_vec()),
                 state.activated_at,
                 state.ended_at,
-                state.proof,
+                state.proof.map(|digest| digest.to_vec()),
                 activation.withdraw,
                 activation.update.as_ref().map(document::write_update),
                 secs(activation.created_at),
@@ -437,34 +437,6 @@ impl Batch {
                 event.detail.clone(),
             ],
         );
-    }
-}
-
-/// The columns that depend on the state of an activation.
-struct StateColumns {
-    step: Option<Vec<u8>>,
-    activated_at: Option<i64>,
-    ended_at: Option<i64>,
-    proof: Option<Vec<u8>>,
-}
-
-impl StateColumns {
-    fn of(state: ActivationState) -> Self {
-        let (activated_at, ended_at, proof) = match state {
-            ActivationState::Activating { .. } => (None, None, None),
-            ActivationState::Active { activated_at, proof }
-            | ActivationState::Consumed { activated_at, proof } => (Some(activated_at), None, Some(proof)),
-            ActivationState::Returning { activated_at, .. } => (Some(activated_at), None, None),
-            ActivationState::Returned { returned_at, proof } => (None, Some(returned_at), Some(proof)),
-            ActivationState::Cancelled { cancelled_at, proof } => (None, Some(cancelled_at), Some(proof)),
-            ActivationState::Superseded { superseded_at } => (None, Some(superseded_at), None),
-        };
-        Self {
-            step: state.pending_step().map(|step| step.0.to_vec()),
-            activated_at: activated_at.map(secs),
-            ended_at: ended_at.map(secs),
-            proof: proof.map(|proof| proof.to_vec()),
-        }
     }
 }
 

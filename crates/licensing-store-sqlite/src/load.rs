@@ -106,7 +106,7 @@ pub(crate) fn facts(db: &mut Connection, wanted: &FactsQuery) -> Result<Facts, S
     facts.firm = firm(db, wanted.serial, wanted.firm_code)?;
     let sql = "SELECT hash FROM contexts WHERE serial = ? AND firm_code = ? AND sequence = ?";
     let key = params![serial, firm_code, signed(wanted.sequence)];
-    facts.seen_under_sequence = one(db, "contexts", sql, key, |row| row.bytes("hash"))?;
+    facts.seen_under_sequence = one(db, "contexts", sql, key, rows::context)?;
     facts.blacklist_version = blacklist_version(db)?;
     facts.reconciling = reconciling(db)?;
     snapshot.finish().map_err(|error| store_error(&error))?;
@@ -142,13 +142,12 @@ fn other_lines(db: &Connection, wanted: &FactsQuery, facts: &mut Facts) -> Resul
 
 pub(crate) fn blacklist_version(db: &Connection) -> Result<u32, StoreError> {
     let sql = "SELECT COALESCE(MAX(version), 0) AS version FROM blacklist";
-    Ok(one(db, "blacklist", sql, [], |row| row.small("version"))?.unwrap_or(0))
+    Ok(one(db, "blacklist", sql, [], rows::blacklist_version)?.unwrap_or(0))
 }
 
 pub(crate) fn reconciling(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT reconciling FROM server_state WHERE id = 1";
-    let lost = StoreError::Inconsistent { table: "server_state", column: "reconciling" };
-    one(db, "server_state", sql, [], |row| row.maybe_time("reconciling"))?.ok_or(lost)
+    one(db, "server_state", sql, [], rows::reconciling)?.ok_or(rows::LOST_STATE)
 }
 
 /// A definition that is lost or damaged matches, so that its row shows the damage.

@@ -3,7 +3,7 @@
 use licensing_store::StoreError;
 use rusqlite::{Connection, Params};
 
-use crate::rows::{Reader, store_error};
+use crate::rows::{Reader, SqliteRow, store_error};
 
 type ReadRow<T> = fn(&Reader<'_>) -> Result<T, StoreError>;
 
@@ -13,13 +13,13 @@ pub(crate) fn all<T>(
     table: &'static str,
     sql: &str,
     params: impl Params,
-    read: ReadRow<T>,
+    read: impl Fn(&Reader<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = db.prepare_cached(sql).map_err(|error| store_error(&error))?;
     let mut rows = statement.query(params).map_err(|error| store_error(&error))?;
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(|error| store_error(&error))? {
-        out.push(read(&Reader::new(row, table))?);
+        out.push(read(&Reader::new(&SqliteRow(row), table))?);
     }
     Ok(out)
 }

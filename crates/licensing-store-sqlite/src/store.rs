@@ -212,10 +212,7 @@ impl Store for SqliteStore {
     fn ticket(&self, id: TicketId) -> StoreFuture<'_, Option<(Ticket, StoredCode)>> {
         self.threads.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::TICKET);
-            one(db, "tickets", &sql, params![id.0], |row| {
-                let code = StoredCode { lookup: row.bytes("lookup")?, sealed: row.get("sealed")? };
-                Ok((rows::ticket(row)?, code))
-            })
+            one(db, "tickets", &sql, params![id.0], rows::ticket_and_code)
         })
     }
 

@@ -2,7 +2,7 @@
 
 mod decisions;
 
-use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
 use licensing_core::container::{ContainerRecord, FirmRecord, PendingStep};
 use licensing_core::event::Event;
@@ -15,7 +15,7 @@ use licensing_core::token::{ApiToken, Role};
 use licensing_store::{CommitError, document};
 use rusqlite::{Connection, ErrorCode, Params, params};
 
-use crate::rows::{commit_error, secs, serial_number, signed};
+use crate::rows::{StateColumns, commit_error, secs, serial_number, signed};
 
 type Written = Result<(), CommitError>;
 
@@ -212,17 +212,7 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
 
 fn put_activation(db: &Connection, activation: &Activation) -> Written {
     let state = activation.state;
-    let step = state.pending_step().map(|step| step.0);
-    let (activated_at, ended_at, proof) = match state {
-        ActivationState::Activating { .. } => (None, None, None),
-        ActivationState::Active { activated_at, proof }
-        | ActivationState::Consumed { activated_at, proof } => (Some(activated_at), None, Some(proof)),
-        ActivationState::Returning { activated_at, .. } => (Some(activated_at), None, None),
-        ActivationState::Returned { returned_at, proof } => (None, Some(returned_at), Some(proof)),
-        ActivationState::Cancelled { cancelled_at, proof } => (None, Some(cancelled_at), Some(proof)),
-        ActivationState::Superseded { superseded_at } => (None, Some(superseded_at), None),
-    };
-    let (activated_at, ended_at) = (activated_at.map(secs), ended_at.map(secs));
+    let StateColumns { step, activated_at, ended_at, proof } = StateColumns::of(state);
     let remainder = &activation.remainder;
     if activation.version > 0 {
         return execute_one(

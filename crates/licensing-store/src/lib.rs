@@ -22,7 +22,9 @@
 //! * **Unknown outcome.** When a driver cannot tell whether a commit took place it answers
 //!   [`CommitError::Unknown`]; asking [`Store::answered`] with the request key resolves it.
 
+pub mod audit;
 pub mod document;
+pub mod rows;
 
 use std::future::Future;
 use std::pin::Pin;

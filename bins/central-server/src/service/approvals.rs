@@ -10,7 +10,7 @@ use licensing_wire::json::{ApprovalList, ApprovalMessage, DecisionRequest};
 use licensing_wire::{options, time};
 
 use crate::service::attempt::Decided;
-use crate::service::{Answer, Failure, Idempotency, Service};
+use crate::service::{Answer, Failure, Idempotency, Service, cut};
 
 /// Days a grant can be used when the vendor does not say.
 const GRANT_DAYS: u32 = 30;
@@ -32,8 +32,7 @@ impl Service {
         limit: u32,
     ) -> Result<Answer, Failure> {
         let mut approvals = self.store.approvals(ApprovalQuery { pending, after, limit: limit + 1 }).await?;
-        let more = approvals.len() > limit as usize;
-        approvals.truncate(limit as usize);
+        let more = cut(&mut approvals, limit);
         let next = approvals.last().filter(|_| more).map(|approval| approval.id.to_string());
         let now = self.now();
         let approvals = approvals.iter().map(|approval| message(approval, now)).collect();

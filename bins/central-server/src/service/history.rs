@@ -8,7 +8,7 @@ use licensing_wire::binary::to_hex;
 use licensing_wire::json::{ContainerAnswer, ContainerFirmMessage, ContainerList, EventMessage, History};
 use licensing_wire::time;
 
-use crate::service::{Answer, Failure, Service};
+use crate::service::{Answer, Failure, Service, cut};
 
 /// Which events to show. Several filters must all match.
 #[derive(Debug, Clone, Default)]
@@ -47,8 +47,7 @@ impl Service {
     /// The database is not available.
     pub async fn containers(&self, after: Option<ContainerSerial>, limit: u32) -> Result<Answer, Failure> {
         let mut containers = self.store.list_containers(after, limit + 1).await?;
-        let more = containers.len() > limit as usize;
-        containers.truncate(limit as usize);
+        let more = cut(&mut containers, limit);
         let next = containers.last().filter(|_| more).map(|container| container.serial.to_string());
         let containers = containers.iter().map(|container| container_answer(container, &[])).collect();
         Answer::json(200, &ContainerList { containers, next })
@@ -81,8 +80,7 @@ impl Service {
             limit: limit + 1,
         };
         let mut events = self.store.events(query).await?;
-        let more = events.len() > limit as usize;
-        events.truncate(limit as usize);
+        let more = cut(&mut events, limit);
         let next = events.last().filter(|_| more).map(|event| event.sequence);
         Answer::json(200, &History { events: events.into_iter().map(event_message).collect(), next })
     }

@@ -11,7 +11,7 @@ use licensing_wire::json::{ItemAnswer, ItemList, ItemRequest};
 use licensing_wire::{options, time};
 
 use crate::service::attempt::Decided;
-use crate::service::{Answer, Failure, Idempotency, Service};
+use crate::service::{Answer, Failure, Idempotency, Service, cut};
 
 impl Service {
     /// Creates an item; the very same item again is answered with what is there.
@@ -53,8 +53,7 @@ impl Service {
     /// The database is not available.
     pub async fn items(&self, after: Option<ItemId>, limit: u32) -> Result<Answer, Failure> {
         let mut items = self.store.list_items(after, limit + 1).await?;
-        let more = items.len() > limit as usize;
-        items.truncate(limit as usize);
+        let more = cut(&mut items, limit);
         let next = items.last().filter(|_| more).map(|item| item.definition.id.to_string());
         let items = items.iter().map(|item| self.item_answer(item)).collect::<Result<_, _>>()?;
         Answer::json(200, &ItemList { items, next })

@@ -3,10 +3,9 @@
 use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::Actor;
-use licensing_core::ids::{CustomerId, ItemId, LicenseId, OrderId};
+use licensing_core::ids::{CustomerId, ItemId, LicenseId};
 use licensing_core::license::LicenseLine;
 use licensing_core::refusal::Refusal;
-use licensing_core::time::Timestamp;
 use licensing_core::vendor::Held;
 use licensing_store::LicenseQuery;
 use licensing_wire::json::{LicenseList, LicenseMessage, ReplacementRequest};
@@ -14,49 +13,18 @@ use licensing_wire::time;
 
 use crate::service::attempt::Decided;
 use crate::service::tickets::activation_message;
-use crate::service::{Answer, Failure, Idempotency, Service};
-
-/// Which licenses to show. Several filters must all match.
-#[derive(Debug, Clone, Default)]
-pub struct LicenseFilter {
-    /// Only those of which nothing was ever activated.
-    pub never_activated: bool,
-    /// Only of this item.
-    pub item: Option<ItemId>,
-    /// Only of this order.
-    pub order: Option<OrderId>,
-    /// Only of this customer.
-    pub customer: Option<CustomerId>,
-    /// Only made at this moment or later.
-    pub from: Option<Timestamp>,
-    /// Only made before this moment.
-    pub until: Option<Timestamp>,
-    /// After this one.
-    pub after: Option<LicenseId>,
-    /// At most so many.
-    pub limit: u32,
-}
+use crate::service::{Answer, Failure, Idempotency, Service, cut};
 
 impl Service {
     /// A page of licenses.
     ///
     /// # Errors
     /// The database is not available.
-    pub async fn licenses(&self, filter: LicenseFilter) -> Result<Answer, Failure> {
-        let limit = filter.limit;
-        let query = LicenseQuery {
-            never_activated: filter.never_activated,
-            item: filter.item,
-            order: filter.order,
-            customer: filter.customer,
-            from: filter.from,
-            until: filter.until,
-            after: filter.after,
-            limit: limit + 1,
-        };
+    pub async fn licenses(&self, query: LicenseQuery) -> Result<Answer, Failure> {
+        let limit = query.limit;
+        let query = LicenseQuery { limit: limit + 1, ..query };
         let mut found = self.store.find_licenses(query).await?;
-        let more = found.len() > limit as usize;
-        found.truncate(limit as usize);
+        let more = cut(&mut found, limit);
         let next = found.last().filter(|_| more).map(|found| found.line.id.to_string());
         let licenses = found.iter().map(|found| message(&found.line, found.customer.as_ref(), &[])).collect();
         Answer::json(200, &LicenseList { licenses, next })

@@ -1,10 +1,11 @@
 //! What the vendor looks at.
 
 use licensing_core::token::Permission;
+use licensing_store::LicenseQuery;
 use licensing_wire::binary::from_hex;
 
 use crate::http::handlers::Call;
-use crate::service::{Answer, Failure, HistoryFilter, LicenseFilter};
+use crate::service::{Answer, Failure, HistoryFilter};
 
 pub(in crate::http) async fn items(call: Call) -> Result<Answer, Failure> {
     call.app.service().items(call.query("after")?, call.limit()?).await
@@ -49,7 +50,7 @@ pub(in crate::http) async fn tokens(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(in crate::http) async fn licenses(call: Call) -> Result<Answer, Failure> {
-    let filter = LicenseFilter {
+    let query = LicenseQuery {
         never_activated: call.flag("never_activated")?,
         item: call.query("item")?,
         order: call.query("order")?,
@@ -59,7 +60,7 @@ pub(in crate::http) async fn licenses(call: Call) -> Result<Answer, Failure> {
         after: call.query("after")?,
         limit: call.limit()?,
     };
-    call.app.service().licenses(filter).await
+    call.app.service().licenses(query).await
 }
 
 pub(in crate::http) async fn license(call: Call) -> Result<Answer, Failure> {
