@@ -2,11 +2,12 @@
 //! promises worthless.
 
 use licensing_core::ids::{ActivationId, LicenseId};
+use licensing_core::step::Step as LicensingStep;
 use licensing_store::{Finding, StoreError};
 
 use crate::commit::{Failed, damaged_value};
 use crate::connect::Connection;
-use crate::pipeline::Step;
+use crate::pipeline::{Step, values};
 use crate::rows::{self, Reader};
 
 /// The parts of every ledger, from the activations.
@@ -50,6 +51,57 @@ const BRANCHES: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM
             AND p.after_digest = s.before_digest AND p.settled_at IS NULL AND p.dropped_at IS NULL)
     ORDER BY s.serial, s.firm_code, s.before_counter";
 
+/// A proven step begins where another proven one ends, at a place that was taken over, or at the very beginning.
+const HISTORY: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM steps s
+    WHERE s.settled_at IS NOT NULL AND s.before_counter > 0
+        AND NOT EXISTS (SELECT 1 FROM steps p WHERE p.serial = s.serial AND p.firm_code = s.firm_code
+            AND p.after_digest = s.before_digest AND p.settled_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.serial = s.serial AND r.firm_code = s.firm_code
+            AND r.digest = s.before_digest)
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
+
+/// A step is proven, or proven never to have been applied, or neither.
+const BOTH: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM steps s
+    WHERE s.settled_at IS NOT NULL AND s.dropped_at IS NOT NULL
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
+
+/// What is proven about a step or an activation is proven by a context that was kept.
+const STEP_PROOFS: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM steps s
+    WHERE (s.settled_at IS NOT NULL OR s.dropped_at IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.hash = s.proof AND r.serial = s.serial
+            AND r.firm_code = s.firm_code)
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
+
+const PROOFS: &str =
+    "SELECT a.id AS id FROM activations a WHERE a.state IN ('active', 'returned', 'consumed', 'cancelled')
+        AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.hash = a.proof AND r.serial = a.container
+            AND r.firm_code = a.firm_code)
+    ORDER BY a.id";
+
+/// Only what is activating or returning waits for a step.
+const IDLE: &str = "SELECT a.id AS id FROM activations a
+    WHERE (a.state IN ('activating', 'returning')) <> (a.step IS NOT NULL)
+    ORDER BY a.id";
+
+/// An activation is of a generation its license has had.
+const GENERATIONS: &str = "SELECT a.id AS id FROM activations a JOIN licenses l ON l.id = a.license
+    WHERE a.generation > l.generation OR a.ticket <> l.ticket
+    ORDER BY a.id";
+
+/// A license is replaced by the one that says it replaces it.
+const REPLACED: &str = "SELECT l.id AS id FROM licenses l
+    WHERE (l.replaced_by IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM licenses n WHERE n.id = l.replaced_by AND n.replaces = l.id))
+        OR (l.replaces IS NOT NULL AND NOT EXISTS
+            (SELECT 1 FROM licenses o WHERE o.id = l.replaces AND o.replaced_by = l.id))
+    ORDER BY l.id";
+
+/// What was given up for lost is given up in a container that was shut out.
+const SUPERSEDED: &str =
+    "SELECT a.id AS id FROM activations a LEFT JOIN containers c ON c.serial = a.container
+    WHERE a.state = 'superseded' AND c.status IS DISTINCT FROM 'blacklisted'
+    ORDER BY a.id";
+
 /// Every blacklisted container is on the list, and nobody else.
 const LISTED: &str =
     "SELECT c.serial AS serial FROM containers c LEFT JOIN blacklist b ON b.serial = c.serial
@@ -59,7 +111,7 @@ const LISTED: &str =
 type Name = fn(&Reader<'_>) -> Result<String, StoreError>;
 
 /// What is wrong with the rows of a query, how to name them, and the column of `licenses` whose text the query reads.
-const CHECKS: [(&str, &str, Name, &str); 7] = [
+const CHECKS: [(&str, &str, Name, &str); 15] = [
     ("the ledger differs from the activations", LEDGERS, license, ""),
     ("the parts do not add up to the quantity", TOTALS, license, "carried"),
     ("more was withdrawn after an activation than at all", WITHDRAWN, license, "withdrawn_carried"),
@@ -67,6 +119,14 @@ const CHECKS: [(&str, &str, Name, &str); 7] = [
     ("no receipt proves the place that is taken as proven", CHAINS, firm, ""),
     ("an unproven step begins nowhere", BRANCHES, firm, ""),
     ("status and blacklist differ", LISTED, container, ""),
+    ("a proven step begins nowhere", HISTORY, firm, ""),
+    ("a step is proven both to have been applied and not to have been", BOTH, firm, ""),
+    ("no receipt proves what became of a step", STEP_PROOFS, firm, ""),
+    ("no receipt proves its state", PROOFS, activation, ""),
+    ("state and pending step differ", IDLE, activation, ""),
+    ("of another ticket, or of a generation its license never had", GENERATIONS, activation, ""),
+    ("it and its replacement do not name each other", REPLACED, license, ""),
+    ("given up for lost in a container that was not shut out", SUPERSEDED, activation, ""),
 ];
 
 fn license(row: &Reader<'_>) -> Result<String, StoreError> {
@@ -104,7 +164,42 @@ pub(crate) async fn audit(connection: &mut Connection) -> Result<Vec<Finding>, F
         let which = rows::all(&answered?, "audit", name)?;
         findings.extend(which.into_iter().map(|which| Finding { what, which }));
     }
+    findings.extend(unsound_steps(connection).await?);
     Ok(findings)
+}
+
+/// Steps that are read at once.
+const PAGE: i64 = 500;
+
+/// Steps in order of their ids. What is looked at never changes, so pages need no common snapshot.
+const STEPS: &str =
+    "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at, voided
+    FROM steps WHERE id > $1 ORDER BY id LIMIT $2";
+
+/// Recomputes every step and every link of the chains from the stored bytes.
+async fn unsound_steps(connection: &mut Connection) -> Result<Vec<Finding>, Failed> {
+    let what = "a step is not what its place in the chain says";
+    let mut findings = Vec::new();
+    let mut after: Vec<u8> = Vec::new();
+    loop {
+        let page = connection.one(STEPS, values![after.clone(), PAGE]).await?;
+        let unsound = rows::all(&page, "steps", is_unsound)?;
+        findings.extend(unsound.into_iter().flatten().map(|which| Finding { what, which }));
+        let Some(last) = page.last() else { return Ok(findings) };
+        after = Reader::new(last, "steps").get("id")?;
+    }
+}
+
+/// The firm item of a step that is not what its bytes say.
+fn is_unsound(row: &Reader<'_>) -> Result<Option<String>, StoreError> {
+    let (step, _) = rows::step(row)?;
+    let (serial, firm_code) = (row.serial("serial")?, row.firm("firm_code")?);
+    let sound = LicensingStep::id_of(&step.bytes) == step.id
+        && step.before.after(step.id) == step.after
+        && LicensingStep::parse(&step.bytes).is_ok_and(|parsed| {
+            (parsed.serial, parsed.firm_code, parsed.before) == (serial, firm_code, step.before)
+        });
+    Ok(if sound { None } else { Some(firm(row)?) })
 }
 
 /// Settings of the server with which an acknowledged commit can be lost.
