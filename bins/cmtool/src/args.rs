@@ -310,14 +310,14 @@ pub(crate) struct TrustArguments {
 pub(crate) enum AgentCommand {
     /// List the portals that may talk to the containers, and those that ask
     List,
-    /// Allow a portal, like https://portal.example
+    /// Allow a portal
     Allow {
-        /// Its origin
+        /// Its origin, `https://portal.example`
         origin: Origin,
     },
     /// Take the consent for a portal back, or refuse one that asks
     Revoke {
-        /// Its origin
+        /// Its origin, `https://portal.example`
         origin: Origin,
     },
 }

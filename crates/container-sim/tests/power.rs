@@ -175,3 +175,23 @@ fn a_container_is_made_whole_or_not_at_all() {
         }
     }
 }
+
+/// The power fails in one change, and again in the next: what the first left behind must not get in the way.
+#[test]
+fn the_power_may_fail_again_and_again() {
+    for kind in KINDS {
+        for seed in 0..400 {
+            let mut story = Story::begin(kind);
+            story.create().unwrap();
+            let mut chance = TestEntropy::new(seed);
+            for _ in 0..3 {
+                let mut container = story.open();
+                story.place.files.cut_after(u64::from(licensing_core::random::<1>(&mut chance)[0] % 12));
+                let _ = story.context(container.as_mut());
+                drop(container);
+                story.place.reboot(&mut chance);
+            }
+            story.open();
+        }
+    }
+}

@@ -1,16 +1,20 @@
-//! The licenses of one computer: a [`Registry`] of its containers, and access to the products in them.
+//! The licenses of one computer: its containers, and access to the products in them.
+//!
+//! [`Computer`] is all a program needs: it goes through the license runtime when that runs, and to the files
+//! otherwise. [`Registry`] is the files alone; [`OwnerHandle`], [`local`] and `agent` are what the runtime is
+//! made of.
 //!
 //! # Example: may this program run?
 //! ```no_run
-//! use license_runtime::{Places, Registry};
+//! use license_runtime::{Computer, Places};
 //! use licensing_core::access::AccessRequest;
 //! use licensing_core::ids::{FirmCode, ProductCode};
 //!
 //! let places = Places::below("/home/me/.local/share/open-license".as_ref(), "/home/me/.local/state/open-license".as_ref());
-//! let mut registry = Registry::open(places)?;
+//! let mut computer = Computer::open(places)?;
 //! let firm = FirmCode::new(6_000_010).unwrap();
 //! let request = AccessRequest::product(ProductCode::new(201_000).unwrap());
-//! let found = registry.check(firm, &request);
+//! let found = computer.check(firm, &request)?;
 //! println!("usable: {}", found.outcome.is_ok());
 //! # Ok::<(), license_runtime::RuntimeError>(())
 //! ```

@@ -13,7 +13,7 @@ pub(crate) mod corner {
     pub(crate) const TRANSFERS: Bounds = Bounds { in_flight: 2, crashes: true, ..SMALL };
     pub(crate) const CANCEL: Bounds = Bounds { cancel: true, steps: 4, ..SMALL };
     pub(crate) const REACTIVATE: Bounds = Bounds { cancel: true, reactivate: true, ..SMALL };
-    pub(crate) const RESTORE: Bounds = Bounds { restore: true, in_flight: 2, ..SMALL };
+    pub(crate) const RESTORE: Bounds = Bounds { restore: true, ..SMALL };
     pub(crate) const VENDOR: Bounds = Bounds { vendor: 2, cancel: true, ..SMALL };
     pub(crate) const REPLACE: Bounds = Bounds { replace: true, cancel: true, steps: 3, ..SMALL };
     pub(crate) const REPLACE_LOST: Bounds =

@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use license_runtime::{Places, Registry, RuntimeError, SystemEntropy};
+use license_runtime::{Computer, Places, RuntimeError, SystemEntropy};
 use licensing_core::access::AccessRequest;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::ids::{FirmCode, ProductCode};
@@ -49,11 +49,12 @@ fn licensed(
     key: &PublicKey,
     request_file: &Path,
 ) -> Result<bool, RuntimeError> {
-    let mut registry = Registry::open(Places::below(home, &home.join("state")))?;
+    let mut computer = Computer::open(Places::below(home, &home.join("state")))?;
     let request = AccessRequest::product(product);
     // A fresh challenge each time, so that a recorded answer is worth nothing.
     let challenge = random::<32>(&mut SystemEntropy::default());
-    let found = registry.prove(firm, &request, &challenge);
+    // Through the license runtime when it runs, from the files otherwise.
+    let found = computer.prove(firm, &request, &challenge)?;
     for warning in &found.warnings {
         eprintln!("container {} was left out: {}", warning.serial, warning.error);
     }
@@ -68,20 +69,20 @@ fn licensed(
         }
         Err(refusal) => {
             println!("not licensed: {refusal}");
-            write_request(&mut registry, firm, request_file)?;
+            write_request(&mut computer, firm, request_file)?;
             Ok(false)
         }
     }
 }
 
-/// Makes a request file from the first container there is, or from a new dongle.
-fn write_request(registry: &mut Registry, firm: FirmCode, file: &Path) -> Result<(), RuntimeError> {
-    let mut container = match registry.serials()?.first() {
-        Some(serial) => registry.container(*serial)?,
-        None => registry.create_dongle(0)?,
+/// Makes a request file from the first container that opens, or from a new dongle.
+fn write_request(computer: &mut Computer, firm: FirmCode, file: &Path) -> Result<(), RuntimeError> {
+    let mut container = match computer.list()?.into_iter().find_map(|listed| listed.container.ok()) {
+        Some(container) => container,
+        None => computer.create_dongle(0)?,
     };
-    let now = registry.clock().now();
-    let context = container.create_context(firm, now, registry.entropy())?;
+    let now = computer.clock().now();
+    let context = container.create_context(firm, now, computer.entropy())?;
     std::fs::write(file, context)?;
     println!("send {} to the vendor, or upload it in the portal", file.display());
     Ok(())

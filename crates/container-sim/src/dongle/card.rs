@@ -156,7 +156,7 @@ impl Card {
     /// # Errors
     /// There is no image, or it is damaged.
     pub fn insert(
-        storage: Box<dyn Storage>,
+        mut storage: Box<dyn Storage>,
         entropy: Box<dyn Entropy + Send>,
         serial: ContainerSerial,
     ) -> Result<Self, ContainerError> {
@@ -166,6 +166,7 @@ impl Card {
         if state.device.serial != serial {
             return Err(ContainerError::NotFound);
         }
+        image::finish(storage.as_mut(), &file_name(serial), &loaded)?;
         Ok(Self::with(storage, entropy, state, loaded.sequence))
     }
 

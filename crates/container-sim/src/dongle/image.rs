@@ -25,6 +25,8 @@ const IMAGE_BYTES: u64 = 4096 + 2 * SLOT_BYTES as u64;
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) sequence: u64,
+    /// The newest commit record: older than the content when a write broke off between the two.
+    committed: u64,
     pub(super) payload: Vec<u8>,
 }
 
@@ -68,6 +70,19 @@ pub(super) fn commit(storage: &mut dyn Storage, name: &str, sequence: u64, paylo
     storage.sync(name)
 }
 
+/// Finishes a write that broke off between its slot and its commit record. Without it the next write would put its
+/// record over the only one that is intact.
+pub(super) fn finish(storage: &mut dyn Storage, name: &str, loaded: &Loaded) -> io::Result<()> {
+    if loaded.committed == loaded.sequence {
+        return Ok(());
+    }
+    // The content may have been read from a cache: it has to be durable before a record says that it is.
+    storage.sync(name)?;
+    let (_, record_at) = places(loaded.sequence);
+    storage.write_at(name, record_at, &record(loaded.sequence))?;
+    storage.sync(name)
+}
+
 /// Odd sequences live in the second places, even ones in the first.
 const fn places(sequence: u64) -> (u64, u64) {
     if sequence % 2 == 1 { (SLOTS_AT[1], RECORDS_AT[1]) } else { (SLOTS_AT[0], RECORDS_AT[0]) }
@@ -93,7 +108,7 @@ fn read_slot(bytes: &[u8], at: u64) -> Option<Loaded> {
     }
     let payload = part(bytes, at + SLOT_HEAD as u64, len)?;
     let digest = hash("dongle slot", &[&sequence.to_be_bytes(), payload]);
-    (head.get(12..)? == digest).then(|| Loaded { sequence, payload: payload.to_vec() })
+    (head.get(12..)? == digest).then(|| Loaded { sequence, committed: 0, payload: payload.to_vec() })
 }
 
 /// Reads an image.
@@ -115,7 +130,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Loaded, ContainerError> {
     let committed = RECORDS_AT.iter().filter_map(|at| read_record(bytes, *at)).max();
     let newest = SLOTS_AT.iter().filter_map(|at| read_slot(bytes, *at)).max_by_key(|slot| slot.sequence);
     match (committed, newest) {
-        (Some(committed), Some(slot)) if slot.sequence >= committed => Ok(slot),
+        (Some(committed), Some(slot)) if slot.sequence >= committed => Ok(Loaded { committed, ..slot }),
         _ => Err(damaged("dongle image content")),
     }
 }
