@@ -5,7 +5,7 @@ use crate::crypto::seal::SealingPublicKey;
 use crate::crypto::sign::PublicKey;
 use crate::format::context::TraitDigest;
 use crate::ids::{ContainerSerial, FirmCode};
-use crate::step::{ChainLink, StepId};
+use crate::step::{ChainLink, Step, StepId};
 use crate::time::Timestamp;
 use crate::zoo::{self, Bug};
 
@@ -86,6 +86,17 @@ pub struct PendingStep {
     pub bytes: Vec<u8>,
     /// When it was issued.
     pub issued_at: Timestamp,
+}
+
+impl PendingStep {
+    /// Whether identity, links, container and firm code are what the bytes say: recomputed from them, for audits.
+    pub fn is_sound(&self, serial: ContainerSerial, firm_code: FirmCode) -> bool {
+        Step::id_of(&self.bytes) == self.id
+            && self.before.after(self.id) == self.after
+            && Step::parse(&self.bytes).is_ok_and(|parsed| {
+                (parsed.serial, parsed.firm_code, parsed.before) == (serial, firm_code, self.before)
+            })
+    }
 }
 
 /// The firm item of a container.

@@ -2,7 +2,6 @@
 //! promises worthless.
 
 use licensing_core::ids::{ActivationId, LicenseId};
-use licensing_core::step::Step as LicensingStep;
 use licensing_store::{Finding, StoreError};
 
 use crate::commit::{Failed, damaged_value};
@@ -193,12 +192,7 @@ async fn unsound_steps(connection: &mut Connection) -> Result<Vec<Finding>, Fail
 /// The firm item of a step that is not what its bytes say.
 fn is_unsound(row: &Reader<'_>) -> Result<Option<String>, StoreError> {
     let (step, _) = rows::step(row)?;
-    let (serial, firm_code) = (row.serial("serial")?, row.firm("firm_code")?);
-    let sound = LicensingStep::id_of(&step.bytes) == step.id
-        && step.before.after(step.id) == step.after
-        && LicensingStep::parse(&step.bytes).is_ok_and(|parsed| {
-            (parsed.serial, parsed.firm_code, parsed.before) == (serial, firm_code, step.before)
-        });
+    let sound = step.is_sound(row.serial("serial")?, row.firm("firm_code")?);
     Ok(if sound { None } else { Some(firm(row)?) })
 }
 

@@ -2,7 +2,6 @@
 
 use licensing_core::container::ContainerStatus;
 use licensing_core::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId};
-use licensing_core::step::Step;
 use licensing_store::{Finding, FirmBooks, StoreError};
 use rusqlite::{Connection, params};
 
@@ -158,12 +157,7 @@ fn steps(db: &Connection) -> Result<Vec<Finding>, StoreError> {
         voided FROM steps";
     let is_sound = |row: &Reader<'_>| {
         let (step, _) = rows::step(row)?;
-        let (serial, firm_code) = (row.serial("serial")?, row.firm("firm_code")?);
-        let sound = Step::id_of(&step.bytes) == step.id
-            && step.before.after(step.id) == step.after
-            && Step::parse(&step.bytes).is_ok_and(|parsed| {
-                (parsed.serial, parsed.firm_code, parsed.before) == (serial, firm_code, step.before)
-            });
+        let sound = step.is_sound(row.serial("serial")?, row.firm("firm_code")?);
         Ok(if sound { None } else { Some(firm(row)?) })
     };
     let what = "a step is not what its place in the chain says";

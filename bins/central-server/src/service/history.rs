@@ -66,6 +66,12 @@ impl Service {
                 Some(order.ok_or_else(|| Refusal::OrderUnknown(id.clone()))?.ticket)
             }
         };
+        // An id that was never given has no history, which is not the same as an empty one.
+        if let Some(id) = filter.license
+            && self.store.license(id).await?.is_none()
+        {
+            return Err(Refusal::LicenseUnknown(id).into());
+        }
         let limit = filter.limit;
         let query = EventQuery {
             ticket,
