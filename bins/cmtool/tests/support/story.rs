@@ -67,6 +67,22 @@ impl Done {
 }
 
 impl World {
+    /// Everything the central server's database holds, as text; PostgreSQL's bytes as hexadecimal digits.
+    pub fn stored(&self) -> String {
+        if let Some(postgres) = &self.postgres {
+            let tables = "SET xmlbinary TO hex; SELECT query_to_xml(format('SELECT * FROM %I.%I', schemaname, tablename),
+                true, false, '') FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+            return postgres.sql(tables).unwrap();
+        }
+        let mut stored = String::new();
+        for file in std::fs::read_dir(self.path("central")).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("central.db")) {
+                stored.push_str(&String::from_utf8_lossy(&std::fs::read(file).unwrap()));
+            }
+        }
+        stored
+    }
+
     pub fn new() -> Self {
         Self::with_settings("", "")
     }
