@@ -170,10 +170,11 @@ pub(crate) async fn books(
         "WHERE container = $1 AND firm_code = $2 AND state = 'superseded' AND NOT EXISTS (SELECT 1
             FROM containers WHERE serial = $1 AND status <> 'blacklisted') ORDER BY id"
     );
+    // The order of arrival, not the clock: that can have been turned back.
     let receipt = query::receipt!(
         "JOIN firms f ON f.serial = r.serial AND f.firm_code = r.firm_code
             AND f.confirmed_counter = r.counter AND f.confirmed_digest = r.digest
-        WHERE r.serial = $1 AND r.firm_code = $2 ORDER BY r.received_at DESC, r.hash LIMIT 1"
+        WHERE r.serial = $1 AND r.firm_code = $2 ORDER BY r.arrival DESC LIMIT 1"
     );
     let steps = [
         BEGIN,

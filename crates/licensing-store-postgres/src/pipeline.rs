@@ -63,7 +63,7 @@ impl Connection {
     }
 
     /// One statement outside a transaction.
-    pub(crate) async fn one(&mut self, sql: &'static str, params: Vec<Param>) -> Answered {
+    pub(crate) async fn one(&mut self, sql: impl Into<Cow<'static, str>>, params: Vec<Param>) -> Answered {
         let mut answers = self.pipeline(&[Step::query(sql, params)]).await?;
         answers.pop().unwrap_or_else(|| Ok(vec![]))
     }

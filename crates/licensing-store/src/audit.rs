@@ -42,19 +42,19 @@ const HISTORY: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM 
             AND p.after_digest = s.before_digest AND p.settled_at IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.serial = s.serial AND r.firm_code = s.firm_code
             AND r.digest = s.before_digest)
-    ORDER BY s.serial, s.firm_code";
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
 
 /// A step is proven, or proven never to have been applied, or neither.
 const BOTH: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM steps s
     WHERE s.settled_at IS NOT NULL AND s.dropped_at IS NOT NULL
-    ORDER BY s.serial, s.firm_code";
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
 
 /// What is proven about a step or an activation is proven by a context that was kept.
 const STEP_PROOFS: &str = "SELECT s.serial AS serial, s.firm_code AS firm_code FROM steps s
     WHERE (s.settled_at IS NOT NULL OR s.dropped_at IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM receipts r WHERE r.hash = s.proof AND r.serial = s.serial
             AND r.firm_code = s.firm_code)
-    ORDER BY s.serial, s.firm_code";
+    ORDER BY s.serial, s.firm_code, s.before_counter, s.id";
 
 const PROOFS: &str =
     "SELECT a.id AS id FROM activations a WHERE a.state IN ('active', 'returned', 'consumed', 'cancelled')
@@ -92,9 +92,7 @@ const LISTED: &str =
     WHERE (c.status = 'blacklisted') <> (b.serial IS NOT NULL) ORDER BY c.serial";
 
 /// Every step, to be recomputed from its bytes.
-pub const STEPS: &str =
-    "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at, voided
-    FROM steps ORDER BY serial, firm_code, before_counter";
+pub const STEPS: &str = "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at, voided FROM steps";
 
 /// What the rows of a check are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,9 +25,9 @@ pub use facts::{
     facts_hold_what_a_decision_needs, pending_steps_come_in_order, together_loads_what_is_elsewhere,
 };
 pub use life::{
-    an_activation_changes, competing_steps_are_told_apart, contexts_are_forgotten, license_lines_are_found,
-    lines_beyond_the_ticket_are_loaded, live_of_a_license_is_found, newest_receipts_come_in_pages,
-    what_is_elsewhere_is_loaded, withdrawn_and_replaced_lines_come_back,
+    an_activation_changes, books_of_firm_items_come_in_pages, competing_steps_are_told_apart,
+    contexts_are_forgotten, license_lines_are_found, lines_beyond_the_ticket_are_loaded,
+    live_of_a_license_is_found, what_is_elsewhere_is_loaded, withdrawn_and_replaced_lines_come_back,
 };
 pub use records::{
     activations_come_back_in_every_state, containers_and_events_come_back, containers_come_in_pages,
@@ -72,7 +72,7 @@ macro_rules! conformance_tests {
             lines_come_in_order, equal_requests_at_once_are_answered_once,
             a_conflict_takes_nothing_from_its_neighbours, following_the_events_misses_none,
             facts_are_one_snapshot, an_indivisible_line_loads_what_is_elsewhere, a_settled_transfer_is_stored,
-            a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, newest_receipts_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded);
+            a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, books_of_firm_items_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded);
     };
     (@each $make:expr; $($check:ident),+) => {
         $(#[test]

@@ -255,36 +255,49 @@ const WAITING: &str = "activation: waits for a step that is not unproven";
 const UNPROVEN: &str = "container: no receipt proves the place that is taken as proven";
 const BRANCH: &str = "container: an unproven step begins nowhere";
 const LISTED: &str = "container: status and blacklist differ";
-const STATE: &str = "activation: no receipt proves its state";
+const HISTORY: &str = "container: a proven step begins nowhere";
+const BOTH: &str = "container: a step is proven both to have been applied and not to have been";
+const STEP_PROOF: &str = "container: no receipt proves what became of a step";
+const PROOF: &str = "activation: no receipt proves its state";
 const IDLE: &str = "activation: state and pending step differ";
-const STEP: &str = "container: no receipt proves what became of a step";
-const LINK: &str = "container: a step is not what its place in the chain says";
+const GENERATION: &str = "activation: of another ticket, or of a generation its license never had";
+const REPLACED: &str = "license: it and its replacement do not name each other";
+const SUPERSEDED: &str = "activation: given up for lost in a container that was not shut out";
+const STEP: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
-pub const BOOKS: [(&str, &[&str]); 20] = [
+pub const BOOKS: [(&str, &[&str]); 28] = [
     ("UPDATE licenses SET fresh = 3", &[]),
     ("UPDATE licenses SET fresh = 4", &[TOTAL]),
     ("UPDATE licenses SET fresh = 2, activating = 3", &[LEDGER]),
     ("UPDATE licenses SET fresh = 3, activating = 2", &[]),
     ("UPDATE activations SET quantity = 1", &[LEDGER]),
     ("UPDATE licenses SET fresh = 0, carried = '[{\"quantity\":3}]', activating = 1, active = 1", &[LEDGER]),
-    ("UPDATE activations SET state = 'consumed'", &[LEDGER, STATE, IDLE]),
-    ("UPDATE licenses SET active = 2, activating = 0", &[LEDGER, STATE, IDLE]),
-    ("UPDATE licenses SET active = 1, withdrawn = 1", &[STATE, IDLE]),
-    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":2}]'", &[WITHDRAWN, STATE, IDLE]),
-    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":1}]'", &[STATE, IDLE]),
-    ("UPDATE steps SET settled_at = 1", &[WAITING, STEP, STATE, IDLE]),
-    ("UPDATE steps SET settled_at = NULL, dropped_at = 1", &[WAITING, STEP, STATE, IDLE]),
-    ("UPDATE steps SET dropped_at = NULL, before_digest = id", &[BRANCH, STATE, IDLE, LINK]),
+    ("UPDATE licenses SET fresh = 1, active = 0", &[]),
+    ("UPDATE licenses SET fresh = 0, withdrawn = 1", &[]),
+    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":2}]'", &[WITHDRAWN]),
+    ("UPDATE licenses SET withdrawn_carried = '[{\"quantity\":1}]'", &[]),
+    ("UPDATE steps SET settled_at = 1", &[WAITING, STEP_PROOF]),
+    ("UPDATE steps SET dropped_at = 1", &[WAITING, BOTH, STEP_PROOF]),
+    ("UPDATE steps SET dropped_at = NULL, before_counter = 1", &[WAITING, HISTORY, STEP_PROOF, STEP]),
+    ("UPDATE steps SET settled_at = NULL, before_counter = 0", &[]),
+    ("UPDATE steps SET before_digest = id", &[BRANCH, STEP]),
     (
         "UPDATE steps SET before_digest = (SELECT confirmed_digest FROM firms f WHERE f.serial = steps.serial)",
-        &[STATE, IDLE],
+        &[],
     ),
-    ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN, STATE, IDLE]),
-    ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[STATE, IDLE]),
-    ("UPDATE containers SET status = 'normal'", &[LISTED, STATE, IDLE]),
-    ("UPDATE containers SET status = 'blacklisted'", &[LISTED, STATE, IDLE]),
-    ("UPDATE licenses SET quantity = 6, generation = 1", &[TOTAL, LISTED, STATE, IDLE]),
+    ("UPDATE activations SET state = 'consumed'", &[LEDGER, PROOF, IDLE]),
+    ("UPDATE activations SET state = 'superseded'", &[LEDGER, IDLE, SUPERSEDED]),
+    ("UPDATE activations SET state = 'activating', generation = 9", &[GENERATION]),
+    ("UPDATE activations SET generation = 0", &[]),
+    ("UPDATE licenses SET replaced_by = id", &[REPLACED]),
+    ("UPDATE licenses SET replaced_by = NULL, replaces = id", &[REPLACED]),
+    ("UPDATE licenses SET replaced_by = id", &[]),
+    ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN]),
+    ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[]),
+    ("UPDATE containers SET status = 'normal'", &[LISTED]),
+    ("UPDATE containers SET status = 'blacklisted'", &[LISTED]),
+    ("UPDATE licenses SET quantity = 6", &[TOTAL, LISTED]),
 ];
 
 /// Whether an audit complains of exactly this.

@@ -246,11 +246,10 @@ pub fn license_lines_are_found(store: Subject) {
     assert_eq!(find(&nothing), [0; 0]);
 }
 
-/// Of every firm item the newest receipt comes, where it proves the place that is taken as proven.
-pub fn newest_receipts_come_in_pages(store: Subject) {
+/// Of every firm item the receipt that arrived last comes of those that prove the place that is taken as proven.
+pub fn books_of_firm_items_come_in_pages(store: Subject) {
     let receipt = |number: u64, counter: u64, secs: u64| {
-        // The stored firm item stands at 6 with the digest of fives.
-        let digest = [u8::try_from(counter - 1).expect("a small number"); 32];
+        let digest = [u8::try_from(counter).expect("a small number"); 32];
         let mut hash = [u8::try_from(number).expect("a small number"); 32];
         (hash[0], hash[1]) = (digest[0], u8::try_from(secs).expect("a small number"));
         Receipt {
@@ -262,21 +261,32 @@ pub fn newest_receipts_come_in_pages(store: Subject) {
             received_at: NOW.plus_secs(secs),
         }
     };
+    let place = ChainLink { counter: 6, digest: [6; 32] };
     for number in 1..=4 {
         let here = serial(ContainerKind::Act, number);
-        stored(&store, vec![Change::PutContainer(container(here, 0)), Change::PutFirm(firm_record(here, 0))]);
+        stored(
+            &store,
+            vec![
+                Change::PutContainer(container(here, 0)),
+                Change::PutFirm(FirmRecord { confirmed: place, ..firm_record(here, 0) }),
+            ],
+        );
     }
     // The firm items stand at 6. The first has an older one too, the second a newer one of another place, the third
-    // none, the fourth two of the same place.
+    // none, the fourth two of the same place, the later by a clock that had been turned back.
     let kept = [
         receipt(1, 5, 1),
         receipt(1, 6, 2),
         receipt(2, 6, 1),
         receipt(2, 7, 2),
-        receipt(4, 6, 1),
+        receipt(4, 6, 9),
         receipt(4, 6, 2),
     ];
-    stored(&store, kept.iter().cloned().map(Change::KeepReceipt).collect());
+    for receipt in kept {
+        commit(&store, Change::KeepReceipt(receipt)).expect("a receipt");
+    }
+    let elsewhere = Receipt { link: ChainLink { counter: 6, digest: [7; 32] }, ..receipt(3, 6, 1) };
+    commit(&store, Change::KeepReceipt(elsewhere)).expect("a receipt of another branch");
     let read = |after, limit| -> Vec<Option<Receipt>> {
         let books = block_on(store.firm_books(after, limit)).expect("books");
         books.into_iter().map(|books| books.receipt).collect()
