@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use licensing_testkit::chromium;
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
 
 use crate::shell::{capture, cargo, root, run};
@@ -35,13 +36,14 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "warnings",
     ]))?;
     step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    const ALONE: [&str; 7] = [
+    const ALONE: [&str; 8] = [
         "licensing-core",
         "licensing-wire",
         "licensing-store",
         "licensing-store-postgres",
         "container-sim",
         "licensing-client",
+        "licensing-qr",
         "license-runtime",
     ];
     for alone in ALONE {
@@ -59,6 +61,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
     let postgres = postgres()?;
+    chromium()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
     tests.env(VARIABLE, postgres.socket());
@@ -157,22 +160,40 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
 /// A PostgreSQL server for all tests of this run, stopped with the value. Installed where that can be done.
 fn postgres() -> Result<Cluster> {
     if programs().is_none() {
-        let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-        let debian = root && Path::new("/usr/bin/apt-get").exists();
-        anyhow::ensure!(debian, "{MISSING}");
-        let apt = |arguments: &[&str]| {
-            run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-        };
-        apt(&["update", "--quiet"])?;
         // The package starts a server of its own unless it is told not to; the tests' one has nothing to do with it.
-        std::fs::create_dir_all("/etc/postgresql-common")?;
         let settings = Path::new("/etc/postgresql-common/createcluster.conf");
-        if !settings.exists() {
-            std::fs::write(settings, "create_main_cluster = false\n")?;
-        }
-        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "postgresql"]).context(MISSING)?;
+        let prepare = || -> Result<()> {
+            std::fs::create_dir_all("/etc/postgresql-common")?;
+            if !settings.exists() {
+                std::fs::write(settings, "create_main_cluster = false\n")?;
+            }
+            Ok(())
+        };
+        install(&["postgresql"], MISSING, prepare)?;
     }
     Ok(Cluster::start(&[])?)
+}
+
+/// Sees to it that there is a Chromium for the tests of pages.
+fn chromium() -> Result<()> {
+    if chromium::programs().is_none() {
+        install(&["chromium", "chromium-driver"], chromium::MISSING, || Ok(()))?;
+    }
+    Ok(())
+}
+
+/// Installs packages of the system where that can be done, or says what to install.
+fn install(packages: &[&str], missing: &'static str, prepare: impl Fn() -> Result<()>) -> Result<()> {
+    let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    let debian = root && Path::new("/usr/bin/apt-get").exists();
+    anyhow::ensure!(debian, "{missing}");
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "--quiet"])?;
+    prepare()?;
+    apt(&[["install", "--yes", "--quiet", "--no-install-recommends"].as_slice(), packages].concat())
+        .context(missing)
 }
 
 /// `cargo-deny` of the right version, installed into the target folder when it is not there.
