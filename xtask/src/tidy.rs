@@ -12,6 +12,7 @@ use crate::shell;
 /// Workspace crates each crate may use in its normal dependencies. The table of `docs/architecture.md`.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("licensing-core", &[]),
+    ("http-edge", &[]),
     ("licensing-wire", &["licensing-core"]),
     ("licensing-store", &["licensing-core"]),
     ("licensing-store-sqlite", &["licensing-core", "licensing-store"]),
@@ -25,6 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "central-server",
         &[
+            "http-edge",
             "licensing-core",
             "licensing-wire",
             "licensing-store",
@@ -32,6 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "licensing-store-postgres",
         ],
     ),
+    // What faces the internet: no store, no containers, no signing keys.
+    ("depot", &["http-edge", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"]),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     (
         "cmtool",
@@ -59,6 +63,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
     ("licensing-client", &["rusqlite", "axum"]),
     ("licensing-qr", &["tokio", "rayon", "rusqlite", "axum"]),
+    ("http-edge", &["axum", "rusqlite", "serde"]),
+    ("depot", &["rusqlite", "tokio-postgres", "container-sim", "licensing-store"]),
     ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),
     ("cmtool", &["rusqlite", "axum"]),
 ];
