@@ -14,8 +14,7 @@ use serde::Deserialize;
 pub const SAMPLE: &str = include_str!("config/depot.toml");
 
 /// Columns of the license overview.
-pub const COLUMNS: [&str; 7] =
-    ["name", "activated_on", "container", "status", "item", "order", "ordered_on"];
+pub const COLUMNS: [&str; 7] = ["name", "activated_on", "container", "status", "item", "order", "ordered_on"];
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -159,6 +158,8 @@ pub struct Limits {
     pub form_bytes: usize,
     /// Largest upload, in bytes.
     pub upload_bytes: usize,
+    /// Largest upload of pictures of QR codes, in bytes.
+    pub picture_bytes: usize,
     /// Largest request line with all headers, in bytes.
     pub header_bytes: usize,
     /// Requests worked on at once.
@@ -264,6 +265,7 @@ impl Default for Limits {
         Self {
             form_bytes: 64 << 10,
             upload_bytes: 768 << 10,
+            picture_bytes: 16 << 20,
             header_bytes: 32 << 10,
             requests: 256,
             connections: 2048,
@@ -302,6 +304,7 @@ impl Config {
             ("rules.check.timeout_ms", (100..=30_000).contains(&config.rules.check.timeout_ms)),
             ("limits.form_bytes", (4096..=1 << 20).contains(&limits.form_bytes)),
             ("limits.upload_bytes", (300 << 10..=8 << 20).contains(&limits.upload_bytes)),
+            ("limits.picture_bytes", (1 << 20..=64 << 20).contains(&limits.picture_bytes)),
             ("limits.header_bytes", (8192..=1 << 20).contains(&limits.header_bytes)),
             ("limits.requests", (1..=10_000).contains(&limits.requests)),
             ("limits.connections", (1..=1_000_000).contains(&limits.connections)),
@@ -322,7 +325,10 @@ impl Config {
         }
         for field in &rules.data {
             let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            ensure!(!field.name.is_empty() && field.name.chars().all(sound), "rules.data: the name of a field");
+            ensure!(
+                !field.name.is_empty() && field.name.chars().all(sound),
+                "rules.data: the name of a field"
+            );
             ensure!(!field.label.is_empty(), "rules.data: {} needs a label", field.name);
             ensure!((1..=2000).contains(&field.max_length), "rules.data: {}.max_length", field.name);
         }

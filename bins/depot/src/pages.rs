@@ -38,7 +38,9 @@ pub(crate) async fn answer(
     let (outcome, name) = match parts.method {
         Method::GET | Method::HEAD => get(&visit, &segments).await,
         Method::POST => post(&mut visit, parts, &segments, body).await,
-        _ => (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method"),
+        _ => {
+            (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method")
+        }
     };
     match outcome {
         Ok(answer) => (answer, name),
@@ -110,6 +112,7 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
         ["transfers", id, "request"] => (deliver::request_page(visit, id), "request"),
         ["transfers", id, "update"] => (deliver::update_page(visit, id), "update"),
         ["transfers", id, "file"] => (deliver::file(visit, id), "file"),
+        ["transfers", id, "qr", number] => (deliver::code(visit, id, number), "code"),
         ["transfers", id, "receipt"] => (deliver::receipt_page(visit, id), "receipt"),
         ["transfers", id, "result"] => (deliver::result_page(visit, id), "result"),
         ["transfers", id, "online"] => (online::page(visit, id), "online"),

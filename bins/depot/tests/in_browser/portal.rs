@@ -13,6 +13,14 @@ use crate::world::World;
 const NARROW: u32 = 320;
 const WIDE: u32 = 1_200;
 
+/// English and German, as browsers ask for them.
+pub const LANGUAGES: [&str; 2] = ["en-GB,en;q=0.9", "de-DE,de;q=0.9,en;q=0.5"];
+
+/// What the first license of a ticket still has to give.
+pub fn available(world: &World, ticket: &str) -> u64 {
+    world.licenses(ticket)[0]["available"].as_u64().expect("a number")
+}
+
 pub struct Visitor {
     pub browser: Browser,
     pub portal: String,
@@ -25,7 +33,17 @@ pub struct Visitor {
 
 impl Visitor {
     pub fn new(world: &World, languages: &str) -> Self {
-        let browser = Browser::start(&Setup::default());
+        Self::with(world, languages, &Setup::default())
+    }
+
+    /// A visitor for whom the portal is on the internet.
+    pub fn public(world: &World, languages: &str) -> Self {
+        let public = vec![world.portal.trim_start_matches("http://").to_owned()];
+        Self::with(world, languages, &Setup { public, ..Setup::default() })
+    }
+
+    fn with(world: &World, languages: &str, setup: &Setup) -> Self {
+        let browser = Browser::start(setup);
         browser.language(languages);
         browser.size(WIDE, 900);
         let portal = world.portal.clone();
@@ -74,12 +92,17 @@ impl Visitor {
             return;
         }
         self.seen.push(name.to_owned());
-        assert!(!self.browser.run("return document.documentElement.lang", &[]).as_str().unwrap_or("").is_empty());
+        assert!(
+            !self.browser.run("return document.documentElement.lang", &[]).as_str().unwrap_or("").is_empty()
+        );
         for (dark, width) in [(false, WIDE), (true, WIDE), (true, NARROW), (false, NARROW)] {
             self.browser.size(width, 900);
             self.browser.dark(dark);
             let inside = self.browser.run("return document.documentElement.scrollWidth", &[]);
-            assert!(inside.as_u64().is_some_and(|inside| inside <= u64::from(width)), "{name}: {inside} > {width}");
+            assert!(
+                inside.as_u64().is_some_and(|inside| inside <= u64::from(width)),
+                "{name}: {inside} > {width}"
+            );
             self.accessible(name);
             self.picture(name, dark, width);
         }
@@ -113,7 +136,8 @@ impl Visitor {
         assert_eq!(self.browser.violations(), json!([]), "{name}");
         for complaint in self.browser.complaints() {
             // What the server refuses and the ports where no runtime listens are told, too, and meant to be.
-            let is_ours = complaint.contains("Failed to load resource") || complaint.contains("ERR_CONNECTION_REFUSED");
+            let is_ours =
+                complaint.contains("Failed to load resource") || complaint.contains("ERR_CONNECTION_REFUSED");
             let is_bad = complaint.contains("Content Security Policy") || complaint.contains("SEVERE");
             assert!(is_ours || !is_bad, "{name}: {complaint}");
         }
@@ -139,6 +163,38 @@ impl Visitor {
             self.path().ends_with(&format!("/{kind}")).then_some(())
         });
         self.arrived(&format!("/{kind}"));
+    }
+
+    /// Looks for containers, chooses the one whose name contains a text, and begins the online transfer.
+    #[track_caller]
+    pub fn go_online(&self, container: Option<&str>) {
+        let usable = "[data-agent-go]:not([disabled])";
+        self.browser.until("the license runtime", || {
+            let look = "return [...document.querySelectorAll('[data-agent-connect]')].some(one => one.checkVisibility())";
+            if self.value(look) == true {
+                self.browser.click("[data-agent-connect]");
+            }
+            self.browser.has(usable).then_some(())
+        });
+        if let Some(name) = container {
+            let choose = "const select = document.querySelector('#container');
+                const option = [...select.options].find(one => one.text.includes(arguments[0]));
+                if (option) select.value = option.value; return Boolean(option)";
+            assert_eq!(self.browser.run(choose, &[json!(name)]), true, "{name} can be chosen");
+        }
+        self.browser.click(usable);
+    }
+
+    /// Waits for the end of an online transfer.
+    #[track_caller]
+    pub fn finished(&self) {
+        self.browser.until("the result", || {
+            let trouble = self.browser.all("[data-trouble] .notice-bad");
+            assert!(trouble.is_empty(), "{}", self.browser.visible());
+            self.path().ends_with("/result").then_some(())
+        });
+        self.arrived("/result");
+        self.browser.find(".notice-good");
     }
 
     /// Uploads a file on a step of a transfer by file.
@@ -170,7 +226,8 @@ impl Visitor {
     pub fn tab_to(&self, selector: &str) {
         for _ in 0..80 {
             self.browser.keys(licensing_testkit::browser::TAB);
-            let focused = self.browser.run("return document.activeElement.matches(arguments[0])", &[json!(selector)]);
+            let focused =
+                self.browser.run("return document.activeElement.matches(arguments[0])", &[json!(selector)]);
             if focused == true {
                 let outline = self.browser.run(
                     "const style = getComputedStyle(document.activeElement);

@@ -1,22 +1,11 @@
-//! The portal in a real Chromium, against a real central server and real license runtimes.
-
-#[path = "support/portal.rs"]
-mod portal;
-#[path = "support/world.rs"]
-mod world;
+//! Transfers by file and by picture.
 
 use std::path::Path;
 
 use licensing_qr::{PART_BYTES, encode, png};
-use portal::Visitor;
-use world::{Computer, World};
 
-/// English and German, as browsers ask for them.
-const LANGUAGES: [&str; 2] = ["en-GB,en;q=0.9", "de-DE,de;q=0.9,en;q=0.5"];
-
-fn available(world: &World, ticket: &str) -> u64 {
-    world.licenses(ticket)[0]["available"].as_u64().expect("a number")
-}
+use crate::portal::{LANGUAGES, Visitor, available};
+use crate::world::{self, Computer, World};
 
 /// The serial of an act license that is made of the template which the page offers.
 fn new_act(visitor: &Visitor, computer: &Computer, folder: &Path) -> String {
@@ -104,7 +93,10 @@ fn p4_by_file_without_a_script_and_broken_off_after_every_step() {
         let lang = visitor.value("return document.documentElement.lang");
         assert_eq!(lang, ["en", "de"][at], "the visitor's language");
         for log in [world.log("depot"), world.log("central")] {
-            assert!(!log.contains(&ticket) && !log.contains(&ticket.replace('-', "")), "a ticket is in a log");
+            assert!(
+                !log.contains(&ticket) && !log.contains(&ticket.replace('-', "")),
+                "a ticket is in a log"
+            );
         }
         // A receipt without a transfer, and once more.
         visitor.open("/receipt");
@@ -155,7 +147,9 @@ fn p4_through_pictures_both_ways() {
     assert!(!shown.is_empty());
     let mut words = vec!["update".to_owned(), "import".to_owned(), "--qr".to_owned()];
     for (at, image) in shown.iter().enumerate() {
-        visitor.browser.until_true(&format!("return document.querySelectorAll(\"img[src*='/qr/']\")[{at}].complete"));
+        visitor
+            .browser
+            .until_true(&format!("return document.querySelectorAll(\"img[src*='/qr/']\")[{at}].complete"));
         let file = world.path(&format!("screen-{at}.png"));
         std::fs::write(&file, visitor.browser.picture_of(image)).expect("written");
         words.push(file);

@@ -87,8 +87,14 @@ impl World {
         let central_process =
             Process::start(serve, &folder.path().join("central.log"), "listening on ").expect("a server");
         let central = format!("http://127.0.0.1:{}", central_process.port("listening on "));
-        let mut world =
-            Self { folder, central, portal: String::new(), settings: String::new(), central_process, depot: None };
+        let mut world = Self {
+            folder,
+            central,
+            portal: String::new(),
+            settings: String::new(),
+            central_process,
+            depot: None,
+        };
         // The grant names the port before anybody listens there; somebody else may be faster.
         for _ in 0..8 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -146,7 +152,8 @@ impl World {
 
     pub fn item(&self, id: &str, name: &str, options: &[&str]) {
         let product = (201_000 + id.bytes().map(u32::from).sum::<u32>()).to_string();
-        let words = ["item", "create", "--id", id, "--name", name, "--firm-code", FIRM, "--product-code", &product];
+        let words =
+            ["item", "create", "--id", id, "--name", name, "--firm-code", FIRM, "--product-code", &product];
         self.vendor(&[words.as_slice(), options].concat());
     }
 
@@ -181,7 +188,11 @@ pub fn text(value: &Value) -> String {
 
 fn cmtool(home: &Path, words: &[&str]) -> Command {
     let mut command = Command::new(program("cmtool"));
-    command.args(words).arg("--json").env("CM_HOME", home).env("XDG_STATE_HOME", home.with_extension("state"));
+    command
+        .args(words)
+        .arg("--json")
+        .env("CM_HOME", home)
+        .env("XDG_STATE_HOME", home.with_extension("state"));
     command.env_remove("CM_TEST_HOST_TRAITS").env_remove("CM_SERVER").env_remove("CM_TOKEN_FILE");
     command
 }
