@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 
 pub use authorized::Authorized;
 pub use dispatch::log_panics;
+pub use http_edge::ClientAddress;
 pub use openapi::document as openapi_document;
 pub use route::{Access, ROUTES, Route, Verb};
-pub use http_edge::ClientAddress;
 
 use crate::config::Config;
 use crate::service::{Failure, Service};

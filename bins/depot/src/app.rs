@@ -136,7 +136,8 @@ impl App {
     /// He sends too many, or too many wrong ones.
     pub fn admit(&self, client: Option<IpAddr>) -> Result<(), Problem> {
         self.gate.enter(client, system::now() * 1000).map_err(|wait| {
-            let message = format!("too many requests from this address; there is room again in {wait} seconds");
+            let message =
+                format!("too many requests from this address; there is room again in {wait} seconds");
             Problem::from_code("rate_limited", &message)
         })
     }

@@ -14,8 +14,7 @@ use serde::Deserialize;
 pub const SAMPLE: &str = include_str!("config/depot.toml");
 
 /// Columns of the license overview.
-pub const COLUMNS: [&str; 7] =
-    ["name", "activated_on", "container", "status", "item", "order", "ordered_on"];
+pub const COLUMNS: [&str; 7] = ["name", "activated_on", "container", "status", "item", "order", "ordered_on"];
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -322,7 +321,10 @@ impl Config {
         }
         for field in &rules.data {
             let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-            ensure!(!field.name.is_empty() && field.name.chars().all(sound), "rules.data: the name of a field");
+            ensure!(
+                !field.name.is_empty() && field.name.chars().all(sound),
+                "rules.data: the name of a field"
+            );
             ensure!(!field.label.is_empty(), "rules.data: {} needs a label", field.name);
             ensure!((1..=2000).contains(&field.max_length), "rules.data: {}.max_length", field.name);
         }

@@ -83,9 +83,7 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
             tracing::error!(%error, "a request broke");
             (problem_document(&Problem::from_code("internal", "the portal failed")), "broken")
         }
-        Err(_) => {
-            (problem_document(&Problem::from_code("try_again", "the answer took too long")), "late")
-        }
+        Err(_) => (problem_document(&Problem::from_code("try_again", "the answer took too long")), "late"),
     };
     let (status, millis) = (response.status().as_u16(), begun.elapsed().as_millis());
     // Neither addresses of transfers nor anything a visitor sent: only which page it was.

@@ -38,7 +38,9 @@ pub(crate) async fn answer(
     let (outcome, name) = match parts.method {
         Method::GET | Method::HEAD => get(&visit, &segments).await,
         Method::POST => post(&mut visit, parts, &segments, body).await,
-        _ => (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method"),
+        _ => {
+            (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method")
+        }
     };
     match outcome {
         Ok(answer) => (answer, name),

@@ -272,7 +272,8 @@ mod tests {
     }
 
     fn ticket() -> TicketAnswer {
-        let licenses = vec![license("a", "2026-01-01", 5), license("b", "2026-02-01", 4), license("c", "2026-03-01", 5)];
+        let licenses =
+            vec![license("a", "2026-01-01", 5), license("b", "2026-02-01", 4), license("c", "2026-03-01", 5)];
         TicketAnswer { ticket: String::new(), licenses }
     }
 

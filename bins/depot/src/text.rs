@@ -121,7 +121,8 @@ impl Texts {
         let mut arguments = FluentArgs::new();
         for (name, value) in values {
             // Numbers choose between singular and plural.
-            let value = value.parse::<u32>().map_or_else(|_| FluentValue::from(value.clone()), FluentValue::from);
+            let value =
+                value.parse::<u32>().map_or_else(|_| FluentValue::from(value.clone()), FluentValue::from);
             arguments.set(name.clone(), value);
         }
         let mut errors = Vec::new();

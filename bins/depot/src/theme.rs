@@ -229,7 +229,10 @@ mod tests {
         put("templates/problem.html", "{{ x }}");
         let theme = Theme::new(folder.path()).unwrap();
         let css = String::from_utf8(theme.asset("theme.css").unwrap().bytes.clone()).unwrap();
-        assert!(css.contains(":root{--accent:#a00;}") && css.contains("dark){:root{--accent:#f88;}"), "{css}");
+        assert!(
+            css.contains(":root{--accent:#a00;}") && css.contains("dark){:root{--accent:#f88;}"),
+            "{css}"
+        );
         assert_eq!(theme.asset("logo.svg").unwrap().bytes, b"<svg/>");
         let page = theme.render("problem.html", minijinja::context! { x => "<b>" }).unwrap();
         assert_eq!(page, "&lt;b&gt;");

@@ -198,9 +198,8 @@ pub(crate) fn holders(answer: &TicketAnswer) -> Vec<Holder> {
 
 /// What can be returned out of a container.
 pub(crate) fn rows_in(answer: &TicketAnswer, serial: &str, firm_code: u32) -> Vec<Row> {
-    let returnable = answer.licenses.iter().filter(|license| {
-        has(license, "deactivate") && license.firm_code == firm_code
-    });
+    let returnable =
+        answer.licenses.iter().filter(|license| has(license, "deactivate") && license.firm_code == firm_code);
     let mut rows = Vec::new();
     for license in returnable {
         let mut shown = row(license);

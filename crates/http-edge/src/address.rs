@@ -14,11 +14,7 @@ pub struct ClientAddress(pub SocketAddr);
 /// `X-Forwarded-For` is believed from the right, as far as trusted proxies reach; what a client writes into it
 /// stands further left and is never looked at.
 #[must_use]
-pub fn client(
-    connection: Option<ClientAddress>,
-    headers: &HeaderMap,
-    trusted: &[IpAddr],
-) -> Option<IpAddr> {
+pub fn client(connection: Option<ClientAddress>, headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
     let mut address = connection?.0.ip().to_canonical();
     if !trusted.contains(&address) {
         return Some(address);

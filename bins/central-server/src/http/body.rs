@@ -10,9 +10,7 @@ use crate::service::Failure;
 /// Reads a body of at most `limit` bytes.
 pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Failure> {
     http_edge::read(headers, body, limit).await.map_err(|error| match error {
-        BodyError::TooLarge => {
-            Failure::denied("too_large", format!("the body is larger than {limit} bytes"))
-        }
+        BodyError::TooLarge => Failure::denied("too_large", format!("the body is larger than {limit} bytes")),
         BodyError::Incomplete => Failure::denied("invalid_json", "the body is incomplete"),
     })
 }

@@ -1,9 +1,9 @@
 //! Forms: what visitors enter and the files they upload.
 
+use http_body_util::{BodyDataStream, Full};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
-use http_body_util::{BodyDataStream, Full};
 use licensing_wire::problem::Problem;
 
 /// Most fields of a form.
@@ -76,6 +76,8 @@ impl Form {
     /// The fields whose names begin with something, without it.
     pub(crate) fn beginning(&self, prefix: &str) -> Vec<(String, String)> {
         let fields = self.fields.iter();
-        fields.filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))).collect()
+        fields
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .collect()
     }
 }

@@ -79,7 +79,6 @@ impl Visit {
         Err(Problem::from_code("form_expired", "this page is older than your visit"))
     }
 
-
     /// A page.
     pub(crate) fn page(&self, status: u16, template: &str, values: Value) -> Answer {
         let nonce = BASE64URL_NOPAD.encode(&random::<16>(&mut SystemEntropy::default()));

@@ -16,12 +16,13 @@ use crate::{config::Selection, views};
 fn selected(form: &Form) -> Result<Vec<SelectionMessage>, Problem> {
     let mut wanted = Vec::new();
     for id in form.all("license") {
-        let quantity = match form.get(&format!("quantity-{id}")).trim() {
-            "" => None,
-            text => Some(text.parse().map_err(|_| {
-                Problem::from_code("quantity_invalid", "a quantity is not a whole number")
-            })?),
-        };
+        let quantity =
+            match form.get(&format!("quantity-{id}")).trim() {
+                "" => None,
+                text => Some(text.parse().map_err(|_| {
+                    Problem::from_code("quantity_invalid", "a quantity is not a whole number")
+                })?),
+            };
         wanted.push(SelectionMessage { id: id.to_owned(), quantity });
     }
     if wanted.is_empty() {
@@ -153,7 +154,10 @@ pub(super) fn without_ticket(visit: &Visit, form: &Form) -> Result<Answer, Probl
         "restore" => {
             let old = form.get("old").trim();
             let old: ContainerSerial = old.parse().map_err(|_| {
-                Problem::from_code("invalid_value", "this is not the serial of a container, like 130-3556429651")
+                Problem::from_code(
+                    "invalid_value",
+                    "this is not the serial of a container, like 130-3556429651",
+                )
             })?;
             let mut transfer = draft(visit, Wish::Restore(old.to_string()), None);
             transfer.kind = Some("act".to_owned());

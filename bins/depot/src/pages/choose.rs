@@ -170,7 +170,11 @@ pub(super) async fn unfinished(visit: &Visit, reference: &str) -> Result<Answer,
 
 pub(super) fn automatic(visit: &Visit) -> Result<Answer, Problem> {
     visit.app.rules.offers(&Wish::Automatic)?;
-    Ok(visit.page(200, "automatic.html", context! { agent => agent(visit, 0), kind => "any", firm_code => 0 }))
+    Ok(visit.page(
+        200,
+        "automatic.html",
+        context! { agent => agent(visit, 0), kind => "any", firm_code => 0 },
+    ))
 }
 
 pub(super) fn restore(visit: &Visit) -> Result<Answer, Problem> {

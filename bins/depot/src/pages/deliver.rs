@@ -28,9 +28,11 @@ pub(super) const fn stage_name(stage: Stage) -> &'static str {
 
 /// The visitor's transfer.
 pub(super) fn find(visit: &Visit, id: &str) -> Result<Transfer, Problem> {
-    visit.app.desk.find(&visit.session.id, id, system::now()).ok_or_else(|| {
-        Problem::from_code("transfer_forgotten", "this transfer is not remembered any more")
-    })
+    visit
+        .app
+        .desk
+        .find(&visit.session.id, id, system::now())
+        .ok_or_else(|| Problem::from_code("transfer_forgotten", "this transfer is not remembered any more"))
 }
 
 /// What every page of a transfer shows.
@@ -270,14 +272,16 @@ fn uploaded(form: &Form) -> Result<&[u8], Problem> {
 
 pub(super) async fn upload_request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
     let transfer = take_request(visit, find(visit, id)?, uploaded(form)?).await?;
-    Ok(visit.to(&format!("/transfers/{id}/{}", if transfer.stage == Stage::Done { "result" } else { "update" })))
+    Ok(visit
+        .to(&format!("/transfers/{id}/{}", if transfer.stage == Stage::Done { "result" } else { "update" })))
 }
 
 pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
     let transfer = find(visit, id)?;
     let file = uploaded(form)?;
     let header = stated(file)?;
-    if let Some(update) = transfer.update.as_ref().filter(|update| update.serial != header.serial.to_string()) {
+    if let Some(update) = transfer.update.as_ref().filter(|update| update.serial != header.serial.to_string())
+    {
         let (found, wanted) = (header.serial, &update.serial);
         let message = format!("the file is of container {found}, the update was for container {wanted}");
         return Err(Problem::from_code("request_other_container", &message));

@@ -27,7 +27,9 @@ async fn requests(visit: &Visit, transfer: &Transfer, chosen: &str) -> Result<se
     if chosen == "new" {
         let firm_code = transfer.firm_code;
         let answer = visit.app.ask(visit.client, move |server| server.template(firm_code)).await?;
-        return Ok(json!([{"verb": "register_template", "template": answer.template}, {"verb": "create_context"}]));
+        return Ok(
+            json!([{"verb": "register_template", "template": answer.template}, {"verb": "create_context"}]),
+        );
     }
     let mut create = json!({"verb": "create_context"});
     if !chosen.is_empty() {
@@ -52,7 +54,11 @@ pub(super) async fn leave(visit: &Visit, id: &str, form: &Form) -> Result<Answer
     if form.get("new") == "yes" {
         transfer.chosen = "new".to_owned();
     }
-    let chosen = if transfer.stage == Stage::Request { transfer.chosen.clone() } else { form.get("container").to_owned() };
+    let chosen = if transfer.stage == Stage::Request {
+        transfer.chosen.clone()
+    } else {
+        form.get("container").to_owned()
+    };
     let requests = requests(visit, &transfer, &chosen).await?;
     let values = context! {
         id => id,
@@ -73,7 +79,10 @@ pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
     let id = state.split('-').next().unwrap_or_default();
     let sound = id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()) && state.len() <= 256;
     if !sound || answers.len() > ANSWERS_BYTES_MAX {
-        return Err(Problem::from_code("invalid_message", "the answer of the license runtime cannot be read"));
+        return Err(Problem::from_code(
+            "invalid_message",
+            "the answer of the license runtime cannot be read",
+        ));
     }
     let values = context! { id => id, state => state, answers => answers, leaving => false };
     // No cookie came with this request, so none may be set: it would replace the visitor's.
@@ -118,4 +127,3 @@ fn foreign_problem(error: &serde_json::Value) -> Problem {
     let known = licensing_wire::problem::entry(code).map_or("runtime_unreachable", |entry| entry.code);
     Problem::from_code(known, "the license runtime refused")
 }
-

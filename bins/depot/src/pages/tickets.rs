@@ -87,9 +87,10 @@ pub(super) fn language(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
 pub(super) fn ticket(visit: &Visit, reference: &str) -> Result<String, Problem> {
     let tickets = visit.session.tickets.iter();
     let mut named = tickets.filter(|ticket| visit.app.keeper.reference(&visit.session, ticket) == reference);
-    named.next().cloned().ok_or_else(|| {
-        Problem::from_code("session_over", "the ticket is not open in this browser any more")
-    })
+    named
+        .next()
+        .cloned()
+        .ok_or_else(|| Problem::from_code("session_over", "the ticket is not open in this browser any more"))
 }
 
 /// What is on a ticket.
