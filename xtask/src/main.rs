@@ -14,6 +14,7 @@ cargo xtask demo [--keep]     the main job on real programs: order, ticket, acti
 cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
 cargo xtask fixtures          writes the golden files of format versions that have none yet
+cargo xtask screenshots       docs/images, from the portal in a real Chromium
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["test", "--long"] => test::run_all(true),
         ["reliability"] => reliability::run(),
         ["fixtures"] => fixtures::run(),
+        ["screenshots"] => test::screenshots(),
         ["tidy"] => tidy::run(),
         _ => {
             eprint!("{USAGE}");

@@ -182,6 +182,14 @@ fn chromium() -> Result<()> {
     Ok(())
 }
 
+/// `cargo xtask screenshots`: every page of the portal, wide and narrow, light and dark, into `docs/images`.
+pub(crate) fn screenshots() -> Result<()> {
+    chromium()?;
+    run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
+    let test = ["test", "--workspace", "--locked", "--features", FEATURES, "--test", "in_browser"];
+    run(cargo().args(test).args(["--", "--ignored", "--exact", "tour::pictures_of_every_page"]))
+}
+
 /// Installs packages of the system where that can be done, or says what to install.
 fn install(packages: &[&str], missing: &'static str, prepare: impl Fn() -> Result<()>) -> Result<()> {
     let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
