@@ -115,7 +115,8 @@ pub(crate) struct Http {
     base: String,
     token: Option<String>,
     settings: Settings,
-    runtime: tokio::runtime::Runtime,
+    /// Taken only when this is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 /// A request to be sent.
@@ -142,7 +143,7 @@ impl Http {
             .enable_all()
             .build()
             .map_err(|error| ClientError::Unreachable(error.to_string()))?;
-        Ok(Self { connection, base, token, settings, runtime })
+        Ok(Self { connection, base, token, settings, runtime: Some(runtime) })
     }
 
     /// Sends a request; again, when it may be repeated and the connection broke or the server was busy.
@@ -150,7 +151,10 @@ impl Http {
         let repeatable = call.method == Method::GET || call.idempotency_key.is_some();
         let attempts = if repeatable { self.settings.attempts.max(1) } else { 1 };
         let mut pause = self.settings.pause;
-        self.runtime.block_on(async {
+        let Some(runtime) = &self.runtime else {
+            return Err(ClientError::Unreachable("the client is closed".to_owned()));
+        };
+        runtime.block_on(async {
             for attempt in 1.. {
                 match self.attempt(call).await {
                     Err(error) if attempt < attempts && is_worth_repeating(&error) => {
@@ -204,6 +208,15 @@ impl Http {
                 Err(ClientError::Unreachable(format!("status {status}")))
             }
             Err(_) => Err(ClientError::BadAnswer(format!("status {status} without a problem document"))),
+        }
+    }
+}
+
+impl Drop for Http {
+    /// A client may be dropped anywhere, also on a thread that must not wait.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

@@ -23,7 +23,8 @@ pub struct Page {
 
 impl Page {
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        // Slashes of values are written as entities.
+        String::from_utf8_lossy(&self.body).replace("&#x2f;", "/")
     }
 
     pub fn header(&self, name: &str) -> &str {
