@@ -174,11 +174,13 @@
     rescan.addEventListener("click", look);
     buttons.hidden = false;
     ready(false);
+    // A page of this computer reaches it without being asked.
+    const here = ["127.0.0.1", "localhost", "[::1]"].includes(window.location.hostname);
     permission().then((now) => {
-      if (now === "granted") look();
+      if (here || now === "granted") look();
       else if (now === "denied") { say("denied"); connect.hidden = true; rescan.hidden = false; }
       else if (now === "prompt") say("ask");
-      // Browsers without this permission, and pages of this computer, just look.
+      // Browsers without this permission just look.
       else look();
     });
   }
