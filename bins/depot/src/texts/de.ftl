@@ -58,7 +58,6 @@ column-item = Artikel
 column-order = Bestellung
 column-ordered-on = Bestellt am
 column-quantity = Anzahl
-state-available = Verfügbar
 state-pending = In Übertragung
 state-partly-activated = Teilweise aktiviert
 state-activated = Aktiviert

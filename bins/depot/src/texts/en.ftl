@@ -58,7 +58,6 @@ column-item = Item
 column-order = Order
 column-ordered-on = Ordered on
 column-quantity = Quantity
-state-available = Available
 state-pending = In transfer
 state-partly-activated = Partly activated
 state-activated = Activated
