@@ -82,6 +82,16 @@ async fn machine(app: &Arc<App>, method: &Method, segments: &[&str]) -> Option<(
     }
 }
 
+/// What a code means, in the visitor's language: the address that problem documents name, and what the script asks when
+/// the license runtime refuses.
+fn explain(visit: &Visit, code: &str) -> Result<Answer, Problem> {
+    let entry = licensing_wire::problem::entry(code)
+        .ok_or_else(|| Problem::from_code("not_found", "there is no such problem"))?;
+    let mut problem = Problem::from_code(entry.code, &entry.code.replace('_', " "));
+    problem.status = 200;
+    Ok(visit.problem(&problem))
+}
+
 fn unknown() -> Routed {
     (Err(Problem::from_code("not_found", "there is no page at this address")), "unknown")
 }
@@ -115,6 +125,8 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
         ["transfers", id, "receipt"] => (deliver::receipt_page(visit, id), "receipt"),
         ["transfers", id, "result"] => (deliver::result_page(visit, id), "result"),
         ["transfers", id, "online"] => (online::page(visit, id), "online"),
+        ["transfers", id, "navigate"] => (navigation::leave(visit, id).await, "navigate"),
+        ["problems", code] => (explain(visit, code), "problem"),
         _ => unknown(),
     }
 }
@@ -157,7 +169,6 @@ async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<
         ["transfers", id, "online", "template"] => (online::template(visit, id, &form).await, "template"),
         ["transfers", id, "online", "request"] => (online::request(visit, id, &form).await, "request"),
         ["transfers", id, "online", "receipt"] => (online::receipt(visit, id, &form).await, "receipt"),
-        ["transfers", id, "navigate"] => (navigation::leave(visit, id, &form).await, "navigate"),
         ["transfers", id, "answers"] => (navigation::answers(visit, id, &form).await, "answers"),
         _ => unknown(),
     }

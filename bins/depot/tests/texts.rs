@@ -107,6 +107,7 @@ fn every_text_is_used() {
     }
     let templates = used.clone();
     used.push_str(include_str!("../src/text.rs"));
+    used.push_str(include_str!("../src/pages/navigation.rs"));
     let unused: Vec<&str> = keys(BUILT_IN[0].1)
         .into_iter()
         .filter(|key| !used.contains(&format!("\"{key}\"")))

@@ -158,11 +158,12 @@ phase-uploading-receipt = Quittung wird hochgeladen
 fallback-title = Andere Wege
 fallback-text = Wenn der Browser die License Runtime nicht erreicht, gehen Sie über deren eigene Seite, oder übertragen Sie dieselben Lizenzen mit Dateien.
 navigate = Über die Seite der License Runtime
-navigate-new = Über die Seite der License Runtime, neue Act-Lizenz
 navigate-title = Über die License Runtime
 navigate-lead = Die nächste Seite kommt von der License Runtime dieses Computers. Sie zeigt, was dieses Portal möchte, und fragt Sie. Danach führt sie hierher zurück.
 navigate-go = Zur License Runtime
-navigate-go-port = Zur License Runtime an Port { $port }
+navigate-go-port = Port { $port }
+navigate-go-new = Zur License Runtime, neue Act-Lizenz
+navigate-other-port = Die License Runtime antwortet dort nicht?
 navigate-back = Die License Runtime hat geantwortet. Fahren Sie fort, um diesen Schritt abzuschließen.
 navigate-continue = Fortfahren
 

@@ -158,11 +158,12 @@ phase-uploading-receipt = Uploading receipt
 fallback-title = Other ways
 fallback-text = When the browser does not reach the license runtime, go by way of the runtime's own page, or transfer the same licenses with files.
 navigate = By the runtime's own page
-navigate-new = By the runtime's own page, new act license
 navigate-title = By way of the license runtime
 navigate-lead = The next page comes from the license runtime of this computer. It shows what this portal wants and asks you. Then it leads back here.
 navigate-go = Go to the license runtime
-navigate-go-port = Go to the license runtime at port { $port }
+navigate-go-port = Port { $port }
+navigate-go-new = Go to the license runtime, new act license
+navigate-other-port = The license runtime does not answer there?
 navigate-back = The license runtime has answered. Continue to finish this step.
 navigate-continue = Continue
 
