@@ -19,6 +19,9 @@ use licensing_wire::problem::Problem;
 use crate::app::App;
 use crate::http::{Answer, Form, Visit, json, plain};
 
+/// The request that comes from the license runtime's page.
+const NO_COOKIE: &str = "agent back";
+
 /// What an address leads to, with its name for the log.
 type Routed = (Result<Answer, Problem>, &'static str);
 
@@ -42,13 +45,15 @@ pub(crate) async fn answer(
             (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method")
         }
     };
-    match outcome {
-        Ok(answer) => (answer, name),
-        Err(problem) => {
-            app.count(client, &problem);
-            (visit.problem(&problem), name)
-        }
+    let mut answer = outcome.unwrap_or_else(|problem| {
+        app.count(client, &problem);
+        visit.problem(&problem)
+    });
+    if name == NO_COOKIE {
+        // No cookie came with this request, so none may be set: it would replace the visitor's.
+        answer.headers_mut().remove(header::SET_COOKIE);
     }
+    (answer, name)
 }
 
 /// What programs and browsers fetch without a visitor.
@@ -137,9 +142,9 @@ async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<
     if segments == ["agent", "back"] {
         let form = match read.await {
             Ok(form) => form,
-            Err(problem) => return (Err(problem), "agent back"),
+            Err(problem) => return (Err(problem), NO_COOKIE),
         };
-        return (navigation::back(visit, &form), "agent back");
+        return (navigation::back(visit, &form), NO_COOKIE);
     }
     let admitted = async {
         visit.check_origin(&parts.headers)?;

@@ -55,6 +55,7 @@ pub(super) fn draft(visit: &Visit, wish: Wish, ticket: Option<String>) -> Transf
         data: Vec::new(),
         chosen: String::new(),
         stage: Stage::Request,
+        issued: None,
         update: None,
         problem: None,
         unproven: 0,

@@ -94,10 +94,7 @@ pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
         ));
     }
     let values = context! { id => id, state => state, answers => answers, leaving => false };
-    // No cookie came with this request, so none may be set: it would replace the visitor's.
-    let mut answer = visit.page(200, "answers.html", values);
-    answer.headers_mut().remove(hyper::header::SET_COOKIE);
-    Ok(answer)
+    Ok(visit.page(200, "answers.html", values))
 }
 
 /// Takes what the runtime answered.
