@@ -2,6 +2,7 @@
 
 mod demo;
 mod fixtures;
+mod packages;
 mod reliability;
 mod shell;
 mod test;

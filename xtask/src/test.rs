@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
 
-use crate::shell::{capture, cargo, root, run};
+use crate::packages;
+use crate::shell::{cargo, root, run};
 
 /// Features the tests need: simulated computers, and the browser agent without the daemon around it.
 const FEATURES: &str = "cmtool/test-host,license-runtime-daemon/test-host,license-runtime/agent";
@@ -157,20 +158,14 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
 /// A PostgreSQL server for all tests of this run, stopped with the value. Installed where that can be done.
 fn postgres() -> Result<Cluster> {
     if programs().is_none() {
-        let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-        let debian = root && Path::new("/usr/bin/apt-get").exists();
-        anyhow::ensure!(debian, "{MISSING}");
-        let apt = |arguments: &[&str]| {
-            run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-        };
-        apt(&["update", "--quiet"])?;
         // The package starts a server of its own unless it is told not to; the tests' one has nothing to do with it.
-        std::fs::create_dir_all("/etc/postgresql-common")?;
         let settings = Path::new("/etc/postgresql-common/createcluster.conf");
-        if !settings.exists() {
-            std::fs::write(settings, "create_main_cluster = false\n")?;
+        if settings.parent().is_some_and(|folder| std::fs::create_dir_all(folder).is_ok())
+            && !settings.exists()
+        {
+            std::fs::write(settings, "create_main_cluster = false\n").context(MISSING)?;
         }
-        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "postgresql"]).context(MISSING)?;
+        packages::install(&["postgresql"], MISSING)?;
     }
     Ok(Cluster::start(&[])?)
 }
