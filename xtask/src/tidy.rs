@@ -12,6 +12,7 @@ use crate::shell;
 /// Workspace crates each crate may use in its normal dependencies. The table of `docs/architecture.md`.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("licensing-core", &[]),
+    ("http-edge", &[]),
     ("licensing-wire", &["licensing-core"]),
     ("licensing-store", &["licensing-core"]),
     ("licensing-store-sqlite", &["licensing-core", "licensing-store"]),
@@ -24,6 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "central-server",
         &[
+            "http-edge",
             "licensing-core",
             "licensing-wire",
             "licensing-store",
@@ -31,6 +33,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "licensing-store-postgres",
         ],
     ),
+    // What faces the internet: no store, no containers, no signing keys.
+    ("depot", &["http-edge", "licensing-core", "licensing-wire", "licensing-client"]),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
     ("xtask", &["licensing-testkit"]),
@@ -47,6 +51,8 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("licensing-store-postgres", &["axum", "hyper", "rusqlite"]),
     ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
     ("licensing-client", &["rusqlite", "axum"]),
+    ("http-edge", &["axum", "rusqlite", "serde"]),
+    ("depot", &["rusqlite", "tokio-postgres", "container-sim", "licensing-store"]),
     ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),
     ("cmtool", &["rusqlite", "axum"]),
 ];

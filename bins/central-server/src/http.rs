@@ -1,33 +1,31 @@
 //! The JSON interface: one route table, one place that admits, limits, runs and answers every request.
 
-mod address;
 mod authorized;
 mod body;
 mod dispatch;
-mod gate;
 mod handlers;
 mod openapi;
 mod respond;
 mod route;
-mod server;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::Method;
 use axum::routing::{MethodFilter, on};
+use http_edge::{Bounds, Gate};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-pub use address::ClientAddress;
 pub use authorized::Authorized;
 pub use dispatch::log_panics;
+pub use http_edge::ClientAddress;
 pub use openapi::document as openapi_document;
 pub use route::{Access, ROUTES, Route, Verb};
-pub use server::serve;
 
 use crate::config::Config;
-use crate::http::gate::Gate;
 use crate::service::{Failure, Service};
 
 /// What every request shares.
@@ -53,6 +51,18 @@ impl App {
     pub fn service(&self) -> &Arc<Service> {
         &self.service
     }
+}
+
+/// Serves until `stop` is ready, then finishes what was begun.
+pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    let limits = &app.config.limits;
+    let bounds = Bounds {
+        connections: limits.connections,
+        header_timeout: Duration::from_secs(limits.header_timeout_secs),
+        header_bytes: limits.header_bytes,
+        shutdown_timeout: Duration::from_secs(limits.shutdown_timeout_secs),
+    };
+    http_edge::serve(router(&app), bounds, listener, stop).await;
 }
 
 impl Verb {

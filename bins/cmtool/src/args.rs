@@ -341,6 +341,9 @@ pub(crate) enum CreateCommand {
         /// Firm code
         #[arg(long)]
         firm_code: FirmCode,
+        /// A template that was downloaded elsewhere, for computers without a network
+        #[arg(long, value_name = "FILE")]
+        template: Option<PathBuf>,
     },
 }
 

@@ -4,6 +4,9 @@ mod life;
 
 pub use life::LicenseSearch;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use hyper::Method;
 use licensing_wire::json::{
     ContainerAnswer, ContainerList, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderRequest,
@@ -19,8 +22,10 @@ use crate::http::{Call, ClientError, Http, Settings};
 ///
 /// # Security
 /// Tickets travel in request bodies and tokens in a header, never in an address.
+#[derive(Clone)]
 pub struct ServerClient {
-    http: Http,
+    http: Arc<Http>,
+    forwarded_for: Option<IpAddr>,
 }
 
 impl ServerClient {
@@ -38,20 +43,49 @@ impl ServerClient {
     /// # Errors
     /// [`ClientError::BadAddress`].
     pub fn with(address: &str, token: Option<String>, settings: Settings) -> Result<Self, ClientError> {
-        Ok(Self { http: Http::new(address, token, settings)? })
+        Ok(Self { http: Arc::new(Http::new(address, token, settings)?), forwarded_for: None })
     }
 
-    fn answer<T: DeserializeOwned>(&self, call: &Call<'_>) -> Result<T, ClientError> {
-        let bytes = self.http.send(call)?;
-        serde_json::from_slice(&bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
+    /// The same server, asked on behalf of a client of ours: a server that trusts this program as a proxy counts the
+    /// request as that client's.
+    #[must_use]
+    pub fn on_behalf_of(&self, client: Option<IpAddr>) -> Self {
+        Self { http: Arc::clone(&self.http), forwarded_for: client }
+    }
+
+    /// Passes a JSON message on as it is and gives the answer as it is. Sent again only with a key.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn pass_on(&self, path: &str, body: Vec<u8>, key: Option<&str>) -> Result<Vec<u8>, ClientError> {
+        self.send(Method::POST, path, Some(body), key)
+    }
+
+    /// The same for a request without a message.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn fetch(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        self.send(Method::GET, path, None, None)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+        key: Option<&str>,
+    ) -> Result<Vec<u8>, ClientError> {
+        let forwarded_for = self.forwarded_for;
+        self.http.send(&Call { method, path, body, idempotency_key: key, forwarded_for })
     }
 
     fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.answer(&Call { method: Method::DELETE, path, body: None, idempotency_key: None })
+        read(&self.send(Method::DELETE, path, None, None)?)
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.answer(&Call { method: Method::GET, path, body: None, idempotency_key: None })
+        read(&self.fetch(path)?)
     }
 
     fn post<T: DeserializeOwned>(
@@ -61,7 +95,7 @@ impl ServerClient {
         idempotency_key: Option<&str>,
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(body).map_err(|error| ClientError::BadAnswer(error.to_string()))?;
-        self.answer(&Call { method: Method::POST, path, body: Some(body), idempotency_key })
+        read(&self.pass_on(path, body, idempotency_key)?)
     }
 
     /// Creates an item.
@@ -200,6 +234,10 @@ impl ServerClient {
     pub fn tokens(&self) -> Result<TokenList, ClientError> {
         self.get("/api/v1/tokens")
     }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(bytes).map_err(|error| ClientError::BadAnswer(error.to_string()))
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986).

@@ -1,5 +1,6 @@
 //! One request and its answer: limits, time-outs, and sending again what may be sent again.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
@@ -123,6 +124,8 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a str,
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) idempotency_key: Option<&'a str>,
+    /// The client a portal asks for.
+    pub(crate) forwarded_for: Option<IpAddr>,
 }
 
 impl Http {
@@ -178,6 +181,9 @@ impl Http {
         }
         if let Some(key) = call.idempotency_key {
             request = request.header("idempotency-key", key);
+        }
+        if let Some(client) = call.forwarded_for {
+            request = request.header("x-forwarded-for", client.to_string());
         }
         if call.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");

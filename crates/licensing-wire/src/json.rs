@@ -250,6 +250,12 @@ pub struct LicenseOverview {
     /// The order that made it.
     #[serde(default)]
     pub order_id: String,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: String,
+    /// Whether parts of its quantity may be in different containers.
+    #[serde(default)]
+    pub split: bool,
     /// The container it is assigned to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assigned: Option<String>,

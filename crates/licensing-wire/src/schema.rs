@@ -49,7 +49,7 @@ mod tests {
         let schemas = schemas();
         let fields = |name: &str| schemas[name]["properties"].as_object().map_or(0, Map::len);
         assert_eq!(fields("TransferRequest"), 3);
-        assert_eq!(fields("LicenseOverview"), 18);
+        assert_eq!(fields("LicenseOverview"), 20);
         assert!(fields("ItemAnswer") > 20);
         assert_eq!(schemas["TransferRequest"]["additionalProperties"], false);
         let text = serde_json::to_string(&schemas).unwrap();

@@ -55,7 +55,10 @@ impl Authorized {
             Access::Anybody => Who::Anybody,
         };
         if !matches!(who, Who::Vendor(_)) && route.limited {
-            app.gate.enter(origin, app.service.now())?;
+            let now = app.service.now().secs().saturating_mul(1000);
+            app.gate.enter(origin, now).map_err(|wait| {
+                Failure::later("rate_limited", "too many requests from this address", wait)
+            })?;
         }
         Ok(Self { who, origin })
     }

@@ -2,47 +2,17 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
-use http_body_util::BodyExt as _;
+use http_edge::BodyError;
 use serde::de::DeserializeOwned;
 
 use crate::service::Failure;
 
-/// How much of a body that is too large is still read and thrown away, so that the client, who is still
-/// sending, gets to see the answer.
-const DRAIN_BYTES_MAX: usize = 16 << 20;
-
 /// Reads a body of at most `limit` bytes.
-pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Failure> {
-    let too_large = || Failure::denied("too_large", format!("the body is larger than {limit} bytes"));
-    let stated =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if stated.is_some_and(|stated| stated > limit as u64) {
-        drain(body).await;
-        return Err(too_large());
-    }
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Failure::denied("invalid_json", "the body is incomplete"))?;
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > limit {
-                drain(body).await;
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    Ok(bytes.into())
-}
-
-/// Reads on and forgets what it reads.
-pub(super) async fn drain(mut body: Body) {
-    let mut read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        read += frame.data_ref().map_or(0, Bytes::len);
-        if read > DRAIN_BYTES_MAX {
-            return;
-        }
-    }
+pub(super) async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Failure> {
+    http_edge::read(headers, body, limit).await.map_err(|error| match error {
+        BodyError::TooLarge => Failure::denied("too_large", format!("the body is larger than {limit} bytes")),
+        BodyError::Incomplete => Failure::denied("invalid_json", "the body is incomplete"),
+    })
 }
 
 /// Checks that the body says it is JSON.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response, request::Parts};
+use http_edge::{ClientAddress, client, drain};
 use licensing_core::random;
 use licensing_wire::binary::to_hex;
 
-use crate::http::address::{ClientAddress, client};
 use crate::http::authorized::Authorized;
 use crate::http::handlers::Call;
 use crate::http::route::{Access, Route};
@@ -66,7 +66,7 @@ pub(super) async fn refuse(
     let id = to_hex(&random::<8>(&mut app.service.entropy()));
     app.service.metrics().begin();
     let limit = Duration::from_secs(app.config.limits.request_timeout_secs);
-    let _ = tokio::time::timeout(limit, body::drain(request.into_body())).await;
+    let _ = tokio::time::timeout(limit, drain(request.into_body())).await;
     finish(app, name, &id, Err(failure))
 }
 
@@ -130,7 +130,7 @@ fn count_wrong_ticket(app: &App, authorized: &Authorized, outcome: &Result<Answe
     if let Err(failure) = outcome
         && matches!(failure.code(), "ticket_mistyped" | "ticket_unknown")
     {
-        app.gate.wrong_ticket(authorized.origin(), app.service.now());
+        app.gate.wrong_ticket(authorized.origin(), app.service.now().secs().saturating_mul(1000));
     }
 }
 
@@ -146,7 +146,7 @@ async fn prepare(
     let (authorized, params, query, key) = match admitted {
         Ok(admitted) => admitted,
         Err(failure) => {
-            body::drain(body).await;
+            drain(body).await;
             return Err(failure);
         }
     };

@@ -97,6 +97,8 @@ fn license_overview(line: &LicenseLine, activations: Vec<ActivationMessage>) -> 
         withdrawn: line.ledger.withdrawn(),
         state: line.state().name().to_owned(),
         order_id: line.order.to_string(),
+        created_at: time::print(line.created_at),
+        split: line.item.policy.split,
         assigned: line.assigned.map(|serial| serial.to_string()),
         updates: line.item.update.as_ref().map(|update| update.base.to_string()),
         containers: options::print_kinds(line.item.policy.containers),

@@ -2,10 +2,13 @@
 
 mod report;
 
+use std::path::Path;
+
 use license_runtime::{Container, FirmInfo, Listed, ProductInfo};
 use licensing_client::Phase;
 use licensing_core::error::FormatError;
-use licensing_core::ids::ContainerSerial;
+use licensing_core::format::template::VerifiedTemplate;
+use licensing_core::ids::{ContainerSerial, FirmCode};
 use licensing_core::limits::TEMPLATE_BYTES_MAX;
 use licensing_core::time::Timestamp;
 use licensing_wire::binary::from_base64;
@@ -58,13 +61,18 @@ pub(crate) fn run(global: &Global, command: ContainerCommand, output: &Output) -
 fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(), Failure> {
     let container = match command {
         CreateCommand::Dongle { flash } => global.computer()?.create_dongle(flash.unwrap_or(0))?,
-        CreateCommand::Act { firm_code } => {
-            let server = global.customer_server()?;
+        CreateCommand::Act { firm_code, template } => {
             let progress = output.progress();
             progress.show(Phase::DownloadingTemplate);
-            let answer = server.template(firm_code.get())?;
-            let template = from_base64(&answer.template, TEMPLATE_BYTES_MAX)
-                .map_err(|error: FormatError| Failure::new("server_answer_invalid", error.to_string()))?;
+            let template = match template {
+                Some(file) => template_file(file, *firm_code)?,
+                None => {
+                    let answer = global.customer_server()?.template(firm_code.get())?;
+                    from_base64(&answer.template, TEMPLATE_BYTES_MAX).map_err(|error: FormatError| {
+                        Failure::new("server_answer_invalid", error.to_string())
+                    })?
+                }
+            };
             progress.show(Phase::RegisteringTemplate);
             let container = global.computer()?.create_act(&template)?;
             progress.done();
@@ -79,6 +87,17 @@ fn create(global: &Global, command: &CreateCommand, output: &Output) -> Result<(
     });
     output.result(&document, || format!("{} {serial} created{}", serial.kind(), mark(container.is_test())));
     Ok(())
+}
+
+/// A template that was downloaded elsewhere; it must be for the firm code that is meant.
+fn template_file(file: &Path, firm_code: FirmCode) -> Result<Vec<u8>, Failure> {
+    let bytes = read_file(file, TEMPLATE_BYTES_MAX)?;
+    let found = VerifiedTemplate::verify(&bytes, None)?.issuer().firm_code;
+    if found != firm_code {
+        let message = format!("the template is for firm code {found}, not for {firm_code}");
+        return Err(Failure::new("signer_wrong_firm", message));
+    }
+    Ok(bytes)
 }
 
 const fn mark(is_test: bool) -> &'static str {

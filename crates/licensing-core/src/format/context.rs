@@ -23,6 +23,21 @@ pub struct ContextHeader {
     pub firm_code: FirmCode,
 }
 
+impl ContextHeader {
+    /// What a context file says whom it is about, when it is a whole file that nobody has changed. For showing and
+    /// sorting files, where the decision is made elsewhere.
+    ///
+    /// # Errors
+    /// Not a well-formed context, or changed after it was made.
+    ///
+    /// # Security
+    /// Proves integrity only: whose key signed is not looked at. Use [`VerifiedContext`] to decide anything.
+    pub fn stated(bytes: &[u8]) -> Result<Self, VerifyError> {
+        let verified = Unverified::read(bytes, FileType::Context, CONTEXT_BYTES_MAX)?.verify_self()?;
+        Ok(decode::<_, 64>(verified.header)?)
+    }
+}
+
 /// A product item as a context states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct ContextProduct {

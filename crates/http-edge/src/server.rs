@@ -1,26 +1,47 @@
 //! Connections: bounded in number and patience, and finished, not cut, when the server stops.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
-use crate::http::{App, ClientAddress, router};
+use crate::address::ClientAddress;
 
-/// Serves until `stop` is ready, then finishes what was begun.
-pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
-    let connections = Arc::new(Semaphore::new(app.config.limits.connections));
-    let router = router(&app);
+/// Bounds on connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections open at once.
+    pub connections: usize,
+    /// Time for the headers of a request to arrive.
+    pub header_timeout: Duration,
+    /// Largest request line with all headers, in bytes.
+    pub header_bytes: usize,
+    /// Time that unfinished requests get when the server stops.
+    pub shutdown_timeout: Duration,
+}
+
+/// Serves until `stop` is ready, then finishes what was begun. Every request carries its [`ClientAddress`] as an
+/// extension.
+pub async fn serve<S, B>(service: S, bounds: Bounds, listener: TcpListener, stop: impl Future<Output = ()>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let connections = Arc::new(Semaphore::new(bounds.connections));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -29,16 +50,15 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
             accepted = accept(&listener, &connections) => accepted,
         };
         let Some((stream, address, permit)) = accepted else { continue };
-        let router = router.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
+        let service = service.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ClientAddress(address));
-            router.clone().oneshot(request)
+            service.clone().oneshot(request)
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(app.config.limits.header_timeout_secs))
-            .max_buf_size(app.config.limits.header_bytes.max(8192))
+            .header_read_timeout(bounds.header_timeout)
+            .max_buf_size(bounds.header_bytes.max(8192))
             .half_close(true);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
@@ -50,8 +70,7 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
         });
     }
     drop(listener);
-    let patience = Duration::from_secs(app.config.limits.shutdown_timeout_secs);
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(bounds.shutdown_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("stopped with unfinished requests");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use hyper::HeaderMap;
 
 /// The other end of the connection; put into every request by the server.
 #[derive(Debug, Clone, Copy)]
@@ -13,11 +13,8 @@ pub struct ClientAddress(pub SocketAddr);
 /// # Security
 /// `X-Forwarded-For` is believed from the right, as far as trusted proxies reach; what a client writes into it
 /// stands further left and is never looked at.
-pub(super) fn client(
-    connection: Option<ClientAddress>,
-    headers: &HeaderMap,
-    trusted: &[IpAddr],
-) -> Option<IpAddr> {
+#[must_use]
+pub fn client(connection: Option<ClientAddress>, headers: &HeaderMap, trusted: &[IpAddr]) -> Option<IpAddr> {
     let mut address = connection?.0.ip().to_canonical();
     if !trusted.contains(&address) {
         return Some(address);
@@ -39,7 +36,8 @@ pub(super) fn client(
 }
 
 /// What is counted as one client: the address, of IPv6 the /64 that one subscriber gets.
-pub(super) fn subscriber(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

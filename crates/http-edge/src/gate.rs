@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use licensing_core::time::Timestamp;
-
-use crate::http::address::subscriber;
-use crate::service::Failure;
+use crate::address::subscriber;
 
 /// Addresses remembered at once; beyond it newcomers share one bound.
 const ADDRESSES_MAX: usize = 100_000;
@@ -46,14 +43,16 @@ struct Client {
 
 /// The bounds of every client.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub struct Gate {
     requests_per_minute: u32,
     failures_per_minute: u32,
     clients: Mutex<HashMap<IpAddr, Client>>,
 }
 
 impl Gate {
-    pub(super) fn new(requests_per_minute: u32, failures_per_minute: u32) -> Self {
+    /// Bounds of so many requests and failures a minute; 0 is no bound.
+    #[must_use]
+    pub fn new(requests_per_minute: u32, failures_per_minute: u32) -> Self {
         Self { requests_per_minute, failures_per_minute, clients: Mutex::default() }
     }
 
@@ -70,9 +69,11 @@ impl Gate {
         look(clients.entry(key).or_default())
     }
 
-    /// Lets a request in, or says when to come again.
-    pub(super) fn enter(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Failure> {
-        let now = now.secs().saturating_mul(1000);
+    /// Lets a request in at a moment (milliseconds since 1970), or says in how many seconds to come again.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub fn enter(&self, address: Option<IpAddr>, now: u64) -> Result<(), u64> {
         let (requests, failures) = (self.requests_per_minute, self.failures_per_minute);
         let wait = self.with(address, now, |client| {
             let after_failures = if failures == 0 { 0 } else { client.failures.wait(now, failures) };
@@ -85,15 +86,14 @@ impl Gate {
         if wait == 0 {
             return Ok(());
         }
-        Err(Failure::later("rate_limited", "too many requests from this address", wait.div_ceil(1000)))
+        Err(wait.div_ceil(1000))
     }
 
     /// Counts a wrong ticket.
-    pub(super) fn wrong_ticket(&self, address: Option<IpAddr>, now: Timestamp) {
+    pub fn wrong_ticket(&self, address: Option<IpAddr>, now: u64) {
         if self.failures_per_minute == 0 {
             return;
         }
-        let now = now.secs().saturating_mul(1000);
         self.with(address, now, |client| client.failures.fill(now, self.failures_per_minute));
     }
 }
@@ -104,8 +104,8 @@ mod tests {
 
     const ONE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::from_secs(1_800_000_000 + secs)
+    fn at(secs: u64) -> u64 {
+        (1_800_000_000 + secs) * 1000
     }
 
     #[test]
@@ -115,10 +115,7 @@ mod tests {
             gate.enter(ONE, at(0)).unwrap();
             gate.wrong_ticket(ONE, at(0));
         }
-        let Err(Failure::Denied { code, retry_after, .. }) = gate.enter(ONE, at(0)) else {
-            panic!("the gate is closed");
-        };
-        assert_eq!((code, retry_after), ("rate_limited", Some(6)));
+        assert_eq!(gate.enter(ONE, at(0)), Err(6));
         assert!(gate.enter(ONE, at(5)).is_err());
         gate.enter(ONE, at(6)).unwrap();
         let other = Some("192.0.2.1".parse().unwrap());

@@ -1,0 +1,83 @@
+//! Forms: what visitors enter and the files they upload.
+
+use http_body_util::{BodyDataStream, Full};
+use hyper::HeaderMap;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use licensing_wire::problem::Problem;
+
+/// Most fields of a form.
+const FIELDS_MAX: usize = 1000;
+
+/// A form.
+#[derive(Default)]
+pub(crate) struct Form {
+    fields: Vec<(String, String)>,
+    /// The uploaded file.
+    pub(crate) file: Option<Bytes>,
+}
+
+impl Form {
+    /// Reads a form out of a body that is bounded.
+    pub(crate) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media.as_str() {
+            "application/x-www-form-urlencoded" => {
+                let fields = form_urlencoded::parse(&body).into_owned().take(FIELDS_MAX).collect();
+                Ok(Self { fields, file: None })
+            }
+            "multipart/form-data" => Self::multipart(kind, body).await,
+            "application/json" => {
+                let value: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body)
+                    .map_err(|_| Problem::from_code("invalid_json", "the body is not a JSON object"))?;
+                let text = |value: serde_json::Value| match value {
+                    serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                let fields = value.into_iter().map(|(name, value)| (name, text(value))).collect();
+                Ok(Self { fields, file: None })
+            }
+            _ => Err(Problem::from_code("unsupported_media_type", "this is not a form")),
+        }
+    }
+
+    async fn multipart(kind: &str, body: Bytes) -> Result<Self, Problem> {
+        let broken = |_| Problem::from_code("invalid_message", "the upload cannot be read");
+        let boundary = multer::parse_boundary(kind).map_err(broken)?;
+        let mut parts = multer::Multipart::new(BodyDataStream::new(Full::new(body)), boundary);
+        let mut form = Self::default();
+        while let Some(part) = parts.next_field().await.map_err(broken)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            let is_file = part.file_name().is_some();
+            let bytes = part.bytes().await.map_err(broken)?;
+            if is_file {
+                if !bytes.is_empty() {
+                    form.file = Some(bytes);
+                }
+            } else if form.fields.len() < FIELDS_MAX {
+                form.fields.push((name, String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(form)
+    }
+
+    /// A field; empty when it is not there.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        let field = self.fields.iter().find(|(field, _)| field == name);
+        field.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// All values of a field.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        self.fields.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The fields whose names begin with something, without it.
+    pub(crate) fn beginning(&self, prefix: &str) -> Vec<(String, String)> {
+        let fields = self.fields.iter();
+        fields
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())))
+            .collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! The online delivery without a connection: the whole window goes to the license runtime and comes back with a form.
+//! That form comes from outside and without a cookie, so it is only shown, and goes on with a click of the visitor.
+
+use licensing_wire::binary::to_base64;
+use licensing_wire::problem::Problem;
+use minijinja::context;
+use serde_json::json;
+
+use crate::desk::{Stage, Transfer};
+use crate::http::{Answer, Form, Visit};
+use crate::pages::deliver::{find, settle, take_receipt, take_request};
+
+/// Longest answers that are handed on, in bytes.
+const ANSWERS_BYTES_MAX: usize = 512 << 10;
+
+/// What the runtime is to do next for a transfer.
+async fn requests(visit: &Visit, transfer: &Transfer, chosen: &str) -> Result<serde_json::Value, Problem> {
+    if let (Stage::Update, Some(update)) = (transfer.stage, &transfer.update) {
+        let mut import = json!({"verb": "import_update", "update": to_base64(&update.bytes)});
+        let mut receipt = json!({"verb": "receipt"});
+        if !chosen.is_empty() && chosen != "new" {
+            import["container"] = json!(chosen);
+            receipt["container"] = json!(chosen);
+        }
+        return Ok(json!([import, receipt]));
+    }
+    if chosen == "new" {
+        let firm_code = transfer.firm_code;
+        let answer = visit.app.ask(visit.client, move |server| server.template(firm_code)).await?;
+        return Ok(
+            json!([{"verb": "register_template", "template": answer.template}, {"verb": "create_context"}]),
+        );
+    }
+    let mut create = json!({"verb": "create_context"});
+    if !chosen.is_empty() {
+        create["container"] = json!(chosen);
+    }
+    Ok(json!([create]))
+}
+
+/// What the answers of the runtime are bound to: this transfer, this stage, this visitor.
+fn state(visit: &Visit, transfer: &Transfer) -> String {
+    let stage = super::deliver::stage_name(transfer.stage);
+    let bound = [b"state".as_slice(), &transfer.session, transfer.id.as_bytes(), stage.as_bytes()].concat();
+    format!("{}-{}", transfer.id, visit.app.keeper.tag(&bound))
+}
+
+/// The page with the form that goes to the runtime.
+pub(super) async fn leave(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+    let mut transfer = find(visit, id)?;
+    let grant = visit.app.grant(transfer.firm_code).ok_or_else(|| {
+        Problem::from_code("portal_rule", "this portal has no grant to talk to license runtimes")
+    })?;
+    if form.get("new") == "yes" {
+        transfer.chosen = "new".to_owned();
+    }
+    let chosen = if transfer.stage == Stage::Request {
+        transfer.chosen.clone()
+    } else {
+        form.get("container").to_owned()
+    };
+    let requests = requests(visit, &transfer, &chosen).await?;
+    let values = context! {
+        id => id,
+        stage => super::deliver::stage_name(transfer.stage),
+        grant => grant.text.clone(),
+        origin => visit.app.origin.as_str(),
+        requests => requests.to_string(),
+        state => state(visit, &transfer),
+        ports => visit.app.config.agent.ports.clone(),
+        leaving => true,
+    };
+    Ok(visit.page(200, "answers.html", values))
+}
+
+/// What came back from the runtime, on a page that goes on with a click: only then does the visitor's cookie come along.
+pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
+    let (state, answers) = (form.get("state"), form.get("answers"));
+    let id = state.split('-').next().unwrap_or_default();
+    let sound = id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()) && state.len() <= 256;
+    if !sound || answers.len() > ANSWERS_BYTES_MAX {
+        return Err(Problem::from_code(
+            "invalid_message",
+            "the answer of the license runtime cannot be read",
+        ));
+    }
+    let values = context! { id => id, state => state, answers => answers, leaving => false };
+    // No cookie came with this request, so none may be set: it would replace the visitor's.
+    let mut answer = visit.page(200, "answers.html", values);
+    answer.headers_mut().remove(hyper::header::SET_COOKIE);
+    Ok(answer)
+}
+
+/// Takes what the runtime answered.
+pub(super) async fn answers(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+    let transfer = find(visit, id)?;
+    if form.get("state") != state(visit, &transfer) {
+        return Err(Problem::from_code("transfer_forgotten", "this answer belongs to an earlier step"));
+    }
+    let broken = || Problem::from_code("invalid_message", "the answer of the license runtime cannot be read");
+    let answers: Vec<serde_json::Value> = serde_json::from_str(form.get("answers")).map_err(|_| broken())?;
+    if let Some(error) = answers.iter().find_map(|answer| answer.get("error")) {
+        return Err(foreign_problem(error));
+    }
+    let last = answers.last().and_then(|answer| answer.get("ok")).ok_or_else(broken)?;
+    let context = last.get("context").and_then(serde_json::Value::as_str).ok_or_else(broken)?;
+    let container = last.get("container").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let file = licensing_wire::binary::from_base64(context, licensing_core::limits::CONTEXT_BYTES_MAX)
+        .map_err(|_| broken())?;
+    if transfer.stage == Stage::Request {
+        let mut transfer = take_request(visit, transfer, &file).await?;
+        let sound = container.len() <= 64 && container.bytes().all(|b| b.is_ascii_alphanumeric());
+        transfer.chosen = if sound { container.to_owned() } else { String::new() };
+        visit.app.desk.keep(transfer.clone(), crate::system::now());
+        let page = if transfer.stage == Stage::Done { "result" } else { "online" };
+        return Ok(visit.to(&format!("/transfers/{id}/{page}")));
+    }
+    let receipt = take_receipt(visit, &file).await?;
+    let transfer = settle(visit, transfer, &receipt);
+    let page = if transfer.stage == Stage::Done { "result" } else { "online" };
+    Ok(visit.to(&format!("/transfers/{id}/{page}")))
+}
+
+/// A problem the runtime told. Its words come from outside, so that only its code is believed.
+fn foreign_problem(error: &serde_json::Value) -> Problem {
+    let code = error.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let known = licensing_wire::problem::entry(code).map_or("runtime_unreachable", |entry| entry.code);
+    Problem::from_code(known, "the license runtime refused")
+}
