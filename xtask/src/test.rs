@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use licensing_testkit::chromium;
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
 
 use crate::packages;
@@ -36,13 +37,14 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "warnings",
     ]))?;
     step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    const ALONE: [&str; 7] = [
+    const ALONE: [&str; 8] = [
         "licensing-core",
         "licensing-wire",
         "licensing-store",
         "licensing-store-postgres",
         "container-sim",
         "licensing-client",
+        "licensing-qr",
         "license-runtime",
     ];
     for alone in ALONE {
@@ -60,6 +62,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
     let postgres = postgres()?;
+    chromium()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
     tests.env(VARIABLE, postgres.socket());
@@ -168,6 +171,14 @@ fn postgres() -> Result<Cluster> {
         packages::install(&["postgresql"], MISSING)?;
     }
     Ok(Cluster::start(&[])?)
+}
+
+/// Sees to it that there is a Chromium for the tests of pages.
+fn chromium() -> Result<()> {
+    if chromium::programs().is_none() {
+        packages::install(&["chromium", "chromium-driver"], chromium::MISSING)?;
+    }
+    Ok(())
 }
 
 /// `cargo-deny` of the right version, installed into the target folder when it is not there.

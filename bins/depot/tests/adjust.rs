@@ -26,7 +26,11 @@ fn put(folder: &std::path::Path, name: &str, text: &str) {
 #[test]
 fn a_theme_changes_colours_texts_a_template_and_scripts() {
     let theme = tempfile::tempdir().unwrap();
-    put(theme.path(), "theme.toml", "name = \"Acme Licensing\"\nlogo = \"acme.svg\"\nstyles = [\"acme.css\"]\nscripts = [\"acme.js\"]\n[variables]\naccent = \"#b00020\"\n");
+    put(
+        theme.path(),
+        "theme.toml",
+        "name = \"Acme Licensing\"\nlogo = \"acme.svg\"\nstyles = [\"acme.css\"]\nscripts = [\"acme.js\"]\n[variables]\naccent = \"#b00020\"\n",
+    );
     put(theme.path(), "assets/acme.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
     put(theme.path(), "assets/acme.css", "h1 { letter-spacing: 0 }");
     put(theme.path(), "assets/acme.js", "document.title += '!';");
@@ -34,10 +38,16 @@ fn a_theme_changes_colours_texts_a_template_and_scripts() {
     put(theme.path(), "texts/nl.ftl", "language-name = Nederlands\ntickets-title = Welkom\n");
     let footer = "{% extends \"built-in/base.html\" %}{% block footer %}<p>Acme, 12 Road</p>{% endblock %}";
     put(theme.path(), "templates/base.html", footer);
-    let world = World::with(&format!("[theme]\nfolder = {:?}\n[rules]\ncolumns = [\"item\", \"name\", \"status\"]\n", theme.path()));
+    let world = World::with(&format!(
+        "[theme]\nfolder = {:?}\n[rules]\ncolumns = [\"item\", \"name\", \"status\"]\n",
+        theme.path()
+    ));
     let mut browser = Browser::at(&world.depot.address);
     let page = browser.get("/");
-    page.shows("Acme Licensing").shows("Acme at your service").shows("Acme, 12 Road").shows("/assets/acme.css?");
+    page.shows("Acme Licensing")
+        .shows("Acme at your service")
+        .shows("Acme, 12 Road")
+        .shows("/assets/acme.css?");
     assert!(page.text().contains("src=\"/assets/acme.js?"), "{}", page.text());
     let css = browser.get("/assets/theme.css").text();
     assert!(css.contains("--accent:#b00020;"), "{css}");
@@ -50,7 +60,10 @@ fn a_theme_changes_colours_texts_a_template_and_scripts() {
     let page = browser.enter(&ticket);
     page.shows(">Artikel</th>").hides(">Aktiviert am</th>");
     let text = page.text();
-    assert!(text.find(">Artikel</th>").unwrap() < text.find(">Name</th>").unwrap(), "in the order of the settings");
+    assert!(
+        text.find(">Artikel</th>").unwrap() < text.find(">Name</th>").unwrap(),
+        "in the order of the settings"
+    );
 }
 
 #[test]
@@ -121,7 +134,10 @@ fn applications_work_through_the_gateway_under_the_same_rules() {
     let mut two = world.computer("two");
     two.server.clone_from(&world.depot.address);
     let dongle = two.dongle();
-    assert_eq!(two.fails(&["activate", "--ticket", &ticket, "--container", &dongle]), "ticket_stays_together");
+    assert_eq!(
+        two.fails(&["activate", "--ticket", &ticket, "--container", &dongle]),
+        "ticket_stays_together"
+    );
     // The same in the browser.
     let mut browser = Browser::at(&world.depot.address);
     let page = browser.enter(&ticket);
@@ -160,7 +176,8 @@ fn vendor_check(answers: Vec<&'static str>) -> (String, mpsc::Receiver<serde_jso
             reader.read_exact(&mut body).unwrap();
             send.send(serde_json::from_slice(&body).unwrap()).unwrap();
             let mut stream = stream;
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
             stream.write_all(format!("{head}{answer}").as_bytes()).unwrap();
         }
     });
@@ -169,7 +186,8 @@ fn vendor_check(answers: Vec<&'static str>) -> (String, mpsc::Receiver<serde_jso
 
 #[test]
 fn the_vendor_is_asked_before_an_activation_and_knows_what_was_entered() {
-    let answers = vec![r#"{"allow":false,"message":"Please call us first."}"#, "nonsense", r#"{"allow":true}"#];
+    let answers =
+        vec![r#"{"allow":false,"message":"Please call us first."}"#, "nonsense", r#"{"allow":true}"#];
     let (address, asked) = vendor_check(answers);
     let field = "name = \"installer\"\nlabel = { en = \"Your name\", de = \"Ihr Name\" }\nrequired = true";
     let world = World::with(&format!("[rules.check]\nurl = \"{address}\"\n[[rules.data]]\n{field}\n"));
@@ -180,7 +198,8 @@ fn the_vendor_is_asked_before_an_activation_and_knows_what_was_entered() {
     let page = browser.enter(&ticket);
     browser.get(&format!("/tickets/{}/activate", reference(&page))).shows("Your name").shows("required");
     let begin = format!("/tickets/{}/transfers", reference(&page));
-    let fields = [("action", "activate"), ("firm", "6000010"), ("license", license.as_str()), ("mode", "offline")];
+    let fields =
+        [("action", "activate"), ("firm", "6000010"), ("license", license.as_str()), ("mode", "offline")];
     assert_eq!(browser.post(&begin, &fields).problem(), "data_missing");
     let entered = [fields.as_slice(), &[("data-installer", "Ada")]].concat();
     let upload = browser.post(&begin, &entered);
@@ -191,7 +210,10 @@ fn the_vendor_is_asked_before_an_activation_and_knows_what_was_entered() {
     let question = asked.recv().unwrap();
     assert_eq!(question["data"]["installer"], "Ada");
     assert_eq!(question["container"], dongle.as_str());
-    assert_eq!((question["licenses"][0]["quantity"].clone(), question["licenses"][0]["item"].clone()), (1.into(), "A".into()));
+    assert_eq!(
+        (question["licenses"][0]["quantity"].clone(), question["licenses"][0]["item"].clone()),
+        (1.into(), "A".into())
+    );
     assert!(!question.to_string().contains(&ticket), "the ticket is not the check's business");
     // An answer that is none is no permission.
     assert_eq!(browser.upload(&upload.path, &context).problem(), "activation_check_failed");
@@ -201,8 +223,24 @@ fn the_vendor_is_asked_before_an_activation_and_knows_what_was_entered() {
     // Nobody listens there any more.
     let (ticket, license) = world.sell("B", 1, &["--containers", "dongle"]);
     let page = browser.enter(&ticket);
-    let fields = [("action", "activate"), ("firm", "6000010"), ("license", license.as_str()), ("mode", "offline"), ("data-installer", "Ada")];
-    let upload = browser.post(&format!("/tickets/{}/transfers", page.text().rsplit("/tickets/").next().map_or(String::new(), |rest| rest.split('/').next().unwrap_or_default().to_owned())), &fields);
+    let fields = [
+        ("action", "activate"),
+        ("firm", "6000010"),
+        ("license", license.as_str()),
+        ("mode", "offline"),
+        ("data-installer", "Ada"),
+    ];
+    let upload = browser.post(
+        &format!(
+            "/tickets/{}/transfers",
+            page.text().rsplit("/tickets/").next().map_or(String::new(), |rest| rest
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned())
+        ),
+        &fields,
+    );
     assert_eq!(browser.upload(&upload.path, &computer.context(&dongle)).problem(), "activation_check_failed");
     // An application that says nothing is told what is missing.
     let mut application = world.computer("two");

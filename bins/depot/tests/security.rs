@@ -64,7 +64,10 @@ fn forms_from_elsewhere_change_nothing() {
     let begin = format!("/tickets/{reference}/transfers");
     let forms: [(&str, Vec<(&str, &str)>); 8] = [
         ("/tickets", vec![("ticket", ticket.as_str())]),
-        (&begin, vec![("action", "activate"), ("firm", "6000010"), ("kind", "dongle"), ("license", &license)]),
+        (
+            &begin,
+            vec![("action", "activate"), ("firm", "6000010"), ("kind", "dongle"), ("license", &license)],
+        ),
         ("/transfers", vec![("action", "automatic"), ("mode", "offline")]),
         (&format!("/tickets/{reference}/forget"), vec![]),
         ("/leave", vec![]),
@@ -100,7 +103,8 @@ fn forms_from_elsewhere_change_nothing() {
         browser.headers.clear();
     }
     // The portal's own origin is let in.
-    browser.headers = vec![format!("Origin: {}", world.depot.address), "Sec-Fetch-Site: same-origin".to_owned()];
+    browser.headers =
+        vec![format!("Origin: {}", world.depot.address), "Sec-Fetch-Site: same-origin".to_owned()];
     assert_eq!(browser.post("/language", &[("language", "de")]).status, 200);
     browser.headers.clear();
     // A visitor's pages are nobody else's.
@@ -117,14 +121,18 @@ fn every_answer_has_headers_that_leave_no_way_to_misuse_it() {
     let mut browser = Browser::at(&world.depot.address);
     let mut nonces = Vec::new();
     browser.enter(&ticket);
-    for path in ["/", "/licenses", "/licenses/print", "/automatic-update", "/restore", "/receipt", "/nowhere"] {
+    for path in ["/", "/licenses", "/licenses/print", "/automatic-update", "/restore", "/receipt", "/nowhere"]
+    {
         let page = browser.send("GET", path, "", b"");
         let policy = page.header("content-security-policy").to_owned();
         assert!(policy.starts_with("default-src 'none'; script-src 'nonce-"), "{path}: {policy}");
         for part in ["frame-ancestors 'none'", "base-uri 'none'", "style-src 'self'", "form-action 'self'"] {
             assert!(policy.contains(part), "{path}: {policy}");
         }
-        assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("https:"), "{policy}");
+        assert!(
+            !policy.contains("unsafe") && !policy.contains('*') && !policy.contains("https:"),
+            "{policy}"
+        );
         nonces.push(policy.split("nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned());
         let text = page.text();
         for part in text.split('<').filter(|part| part.starts_with("script")) {
@@ -133,7 +141,10 @@ fn every_answer_has_headers_that_leave_no_way_to_misuse_it() {
         for forbidden in [" style=", " onclick=", "javascript:", "<style", "http://", "https://"] {
             assert!(!text.contains(forbidden), "{path}: {forbidden}");
         }
-        assert!(!text.contains(&ticket), "a page shows enough of a ticket to recognise it, and no more: {path}");
+        assert!(
+            !text.contains(&ticket),
+            "a page shows enough of a ticket to recognise it, and no more: {path}"
+        );
         for (name, value) in [
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
@@ -202,7 +213,18 @@ fn what_vendors_write_is_shown_as_text() {
     let world = World::new();
     let vendor = world.computer("vendor");
     let name = "<img src=x onerror=alert(1)>\"'&{{7*7}}";
-    vendor.ok(&["item", "create", "--id", "X", "--name", name, "--firm-code", "6000010", "--product-code", "1"]);
+    vendor.ok(&[
+        "item",
+        "create",
+        "--id",
+        "X",
+        "--name",
+        name,
+        "--firm-code",
+        "6000010",
+        "--product-code",
+        "1",
+    ]);
     let sold = vendor.ok(&["order", "create", "--order-id", "<O>", "--item", "X=1"]);
     let mut browser = Browser::at(&world.depot.address);
     let page = browser.enter(sold["ticket"].as_str().unwrap());

@@ -13,22 +13,75 @@ fn keys(text: &str) -> BTreeSet<&str> {
 }
 
 /// Families of keys that templates put together.
-const FAMILIES: &[&str] =
-    &["state-", "step-", "wish-", "result-", "column-", "phase-", "binding-", "activate-lead-", "continue-o", "cancel-o"];
+const FAMILIES: &[&str] = &[
+    "state-",
+    "step-",
+    "wish-",
+    "result-",
+    "column-",
+    "phase-",
+    "binding-",
+    "activate-lead-",
+    "continue-o",
+    "cancel-o",
+];
 
 /// Codes a customer never meets: of the vendor's interface, of command lines, of using a license.
 const NOT_FOR_CUSTOMERS: &[&str] = &[
-    "unauthorized", "forbidden", "usage", "header_too_large", "idempotency_key_invalid", "idempotency_key_reused",
-    "item_unknown", "item_exists", "item_invalid", "order_unknown", "order_exists", "order_lines", "token_exists",
-    "token_unknown", "last_admin_token", "ticket_not_together", "approval_unknown", "approval_decided",
-    "nothing_to_withdraw", "license_not_withdrawn", "license_replaced", "container_not_flagged",
-    "item_not_preactivatable", "preactivation_unknown", "receipt_unknown", "issuing_key_replaced",
-    "issuing_key_expired", "update_inconsistent", "no_license", "license_not_yet_valid", "license_expired",
-    "usage_period_over", "feature_missing", "units_exhausted", "maintenance_over", "license_locked",
-    "license_blacklisted", "anchor_lost", "no_host_traits", "container_exists", "not_supported_by_container",
-    "flash_error", "flash_file_unknown", "flash_full", "all_uses_taken", "handle_unknown", "runtime_not_running",
-    "runtime_protocol", "runtime_denied", "agent_origin_unknown", "agent_consents_damaged", "card_error",
-    "input_unreadable", "output_unwritable",
+    "unauthorized",
+    "forbidden",
+    "usage",
+    "header_too_large",
+    "idempotency_key_invalid",
+    "idempotency_key_reused",
+    "item_unknown",
+    "item_exists",
+    "item_invalid",
+    "order_unknown",
+    "order_exists",
+    "order_lines",
+    "token_exists",
+    "token_unknown",
+    "last_admin_token",
+    "ticket_not_together",
+    "approval_unknown",
+    "approval_decided",
+    "nothing_to_withdraw",
+    "license_not_withdrawn",
+    "license_replaced",
+    "container_not_flagged",
+    "item_not_preactivatable",
+    "preactivation_unknown",
+    "receipt_unknown",
+    "issuing_key_replaced",
+    "issuing_key_expired",
+    "update_inconsistent",
+    "no_license",
+    "license_not_yet_valid",
+    "license_expired",
+    "usage_period_over",
+    "feature_missing",
+    "units_exhausted",
+    "maintenance_over",
+    "license_locked",
+    "license_blacklisted",
+    "anchor_lost",
+    "no_host_traits",
+    "container_exists",
+    "not_supported_by_container",
+    "flash_error",
+    "flash_file_unknown",
+    "flash_full",
+    "all_uses_taken",
+    "handle_unknown",
+    "runtime_not_running",
+    "runtime_protocol",
+    "runtime_denied",
+    "agent_origin_unknown",
+    "agent_consents_damaged",
+    "card_error",
+    "input_unreadable",
+    "output_unwritable",
 ];
 
 #[test]
@@ -40,7 +93,8 @@ fn every_language_says_everything_and_nothing_else() {
         let missing: Vec<&str> = keys(english).into_iter().filter(|key| !translated.contains(key)).collect();
         assert!(missing.is_empty(), "{language} misses {missing:?}");
         let known = keys(english);
-        let surplus: Vec<&str> = translated.iter().copied().filter(|key| !known.contains(key) && !problem(key)).collect();
+        let surplus: Vec<&str> =
+            translated.iter().copied().filter(|key| !known.contains(key) && !problem(key)).collect();
         assert!(surplus.is_empty(), "{language} has {surplus:?}, which English has not");
     }
 }
@@ -80,7 +134,8 @@ fn every_problem_a_customer_can_meet_is_told_in_german_with_rule_and_remedy() {
     }
     for key in keys(BUILT_IN[1].1).into_iter().filter(|key| key.starts_with("problem-")) {
         let code = key.trim_start_matches("problem-").replace('-', "_");
-        let of_a_page = ["title", "why", "what_to_do", "details", "incident", "back"].contains(&code.as_str());
+        let of_a_page =
+            ["title", "why", "what_to_do", "details", "incident", "back"].contains(&code.as_str());
         assert!(of_a_page || TABLE.iter().any(|entry| entry.code == code), "{code} is no code");
     }
 }

@@ -1,6 +1,9 @@
 //! What tests share: a central server in memory, golden files of every format, and the conformance suite every
 //! storage driver must pass. **For tests only**: its keys are known and its randomness is reproducible.
 
+#[cfg(all(unix, feature = "browser"))]
+pub mod browser;
+pub mod chromium;
 pub mod clock;
 pub mod conformance;
 pub mod damage;
