@@ -11,6 +11,8 @@ pub mod golden;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proof;
+#[cfg(unix)]
+pub mod proxy;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;

@@ -45,16 +45,26 @@ const SETTINGS: [&str; 8] = [
 
 /// Runs the server until standard input ends, which it does when the process that started it is gone. Lines of it
 /// stop the server, as a power cut of its machine would, and start it again.
+///
+/// A limit on the size of its files makes it believe that the disk is full.
 const GUARD: &str = r#"trap '' INT TERM HUP
 bin=$1 folder=$2; shift 2
 start() { "$bin/postgres" -D "$folder/data" -k "$folder" "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
 stop() { kill -QUIT $server; wait $server; }
 start "$@"
 while read -r order; do
-    case $order in stop) stop ;; start) start "$@" ;; esac
+    case $order in
+        stop) stop ;;
+        start) start "$@" ;;
+        full*) ulimit -S -f "${order#full }" ;;
+    esac
 done
 stop 2>/dev/null
 rm -rf "$folder""#;
+
+mod replica;
+
+pub use replica::Pair;
 
 /// Where the programs `postgres`, `initdb` and `psql` are.
 #[must_use]
@@ -136,6 +146,26 @@ impl Cluster {
     }
 
     fn start_after(settings: &[&str], prepare: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<Self> {
+        Self::start_on(settings, |bin, user, data| {
+            let mut initdb = run_as(user, &bin.join("initdb"));
+            initdb.args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "-D",
+            ]);
+            checked("initdb", &initdb.arg(data).current_dir("/").output()?)?;
+            prepare(data)
+        })
+    }
+
+    /// Starts a server on what `make` puts into a folder.
+    fn start_on(
+        settings: &[&str],
+        make: impl FnOnce(&Path, Option<&User>, &Path) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
         let user = User::for_root()?;
         let folder = new_folder()?;
@@ -143,17 +173,7 @@ impl Cluster {
             chown(&folder, Some(user.uid), Some(user.gid))?;
         }
         let data = folder.join("data");
-        let mut initdb = run_as(user.as_ref(), &bin.join("initdb"));
-        initdb.args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "-D",
-        ]);
-        checked("initdb", &initdb.arg(&data).current_dir("/").output()?)?;
-        prepare(&data)?;
+        make(&bin, user.as_ref(), &data)?;
         let mut guard = run_as(user.as_ref(), Path::new("sh"));
         guard.args(["-c", GUARD, "sh"]).arg(&bin).arg(&folder);
         for setting in SETTINGS.iter().chain(settings) {
@@ -187,6 +207,16 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Makes the server believe that the disk is full: from its next start on no file of it may grow beyond so many
+    /// KiB, or whatever it is with `None`.
+    ///
+    /// # Errors
+    /// It is not a server of this process.
+    pub fn limit_files(&self, kib: Option<u32>) -> io::Result<()> {
+        let limit = kib.map_or("unlimited".to_owned(), |kib| (kib * 2).to_string());
+        self.order(&format!("full {limit}\n"))
     }
 
     /// Starts a server again that was stopped.
