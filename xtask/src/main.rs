@@ -4,6 +4,7 @@ mod demo;
 mod fixtures;
 mod reliability;
 mod shell;
+mod soap;
 mod test;
 mod tidy;
 

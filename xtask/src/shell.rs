@@ -39,6 +39,21 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
+/// Installs packages of Debian, where that can be done; `missing` says what to do elsewhere.
+pub(crate) fn apt(packages: &[&str], missing: &str) -> Result<()> {
+    let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    anyhow::ensure!(root && Path::new("/usr/bin/apt-get").exists(), "{missing}");
+    let apt = |words: &[&str]| {
+        let words = words.iter().chain(packages.iter().filter(|_| words[0] == "install"));
+        run(Command::new("apt-get")
+            .args(words)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdout(Stdio::null()))
+    };
+    apt(&["update", "--quiet"])?;
+    apt(&["install", "--yes", "--quiet", "--no-install-recommends"]).with_context(|| missing.to_owned())
+}
+
 /// Where debug builds of the programs are.
 pub(crate) fn bin(name: &str) -> Result<PathBuf> {
     let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline"]))?;

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
+use licensing_testkit::soap_clients;
 
-use crate::shell::{capture, cargo, root, run};
+use crate::shell::{apt, cargo, root, run};
 
 /// Features the tests need: simulated computers, and the browser agent without the daemon around it.
 const FEATURES: &str = "cmtool/test-host,license-runtime-daemon/test-host,license-runtime/agent";
@@ -18,6 +19,8 @@ const CARGO_DENY: &str = "0.20.2";
 /// Runs every check. `long` runs every proof at its large size.
 pub(crate) fn run_all(long: bool) -> Result<()> {
     let started = Instant::now();
+    // Beside the lints, which take longer.
+    let toolkits = std::thread::spawn(move || crate::soap::install(long));
     step(started, "format");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step(started, "house rules");
@@ -58,10 +61,12 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     step(started, "programs for the stories");
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
+    let (toolkits, missing) =
+        toolkits.join().map_err(|_| anyhow::anyhow!("installing SOAP toolkits failed"))?;
     let postgres = postgres()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
-    tests.env(VARIABLE, postgres.socket());
+    tests.env(VARIABLE, postgres.socket()).env(soap_clients::VARIABLE, &toolkits);
     if long {
         tests.env("PROPTEST_CASES", "20000").env(licensing_testkit::proof::LONG, "1");
     }
@@ -74,11 +79,12 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         stories.args(["--test", &name]);
     }
     stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres");
+    stories.env(soap_clients::VARIABLE, &toolkits);
     passed += count_passed(&mut stories)?;
     passed += prove(started, long)?;
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
-    if let Some(left_out) = left_out {
+    for left_out in left_out.iter().chain(&missing) {
         println!("NOT CHECKED: {left_out}");
     }
     Ok(())
@@ -157,20 +163,13 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
 /// A PostgreSQL server for all tests of this run, stopped with the value. Installed where that can be done.
 fn postgres() -> Result<Cluster> {
     if programs().is_none() {
-        let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-        let debian = root && Path::new("/usr/bin/apt-get").exists();
-        anyhow::ensure!(debian, "{MISSING}");
-        let apt = |arguments: &[&str]| {
-            run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-        };
-        apt(&["update", "--quiet"])?;
         // The package starts a server of its own unless it is told not to; the tests' one has nothing to do with it.
-        std::fs::create_dir_all("/etc/postgresql-common")?;
+        std::fs::create_dir_all("/etc/postgresql-common").context(MISSING)?;
         let settings = Path::new("/etc/postgresql-common/createcluster.conf");
         if !settings.exists() {
             std::fs::write(settings, "create_main_cluster = false\n")?;
         }
-        apt(&["install", "--yes", "--quiet", "--no-install-recommends", "postgresql"]).context(MISSING)?;
+        apt(&["postgresql"], MISSING)?;
     }
     Ok(Cluster::start(&[])?)
 }

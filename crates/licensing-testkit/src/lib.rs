@@ -11,5 +11,6 @@ pub mod proof;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;
+pub mod soap_clients;
 
 pub use licensing_core::testing::TestEntropy;

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
+use crate::config::Config;
+
 /// The other end of the connection; put into every request by the server.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientAddress(pub SocketAddr);
@@ -38,6 +40,29 @@ pub(super) fn client(
     Some(address)
 }
 
+/// Where this server is for whoever asks: as configured, else as the request says, without a slash at the end.
+///
+/// # Security
+/// What comes of the request goes back to nobody but whoever sent it, and is not cached. `X-Forwarded-Proto` and
+/// `X-Forwarded-Host` are believed from trusted proxies only.
+pub(super) fn base_url(config: &Config, connection: Option<ClientAddress>, headers: &HeaderMap) -> String {
+    if !config.public_url.is_empty() {
+        return config.public_url.trim_end_matches('/').to_owned();
+    }
+    let proxy = connection.is_some_and(|at| config.rate.trusted_proxies.contains(&at.0.ip().to_canonical()));
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let forwarded = |name: &str| said(name).filter(|_| proxy);
+    let host = forwarded("x-forwarded-host").or_else(|| said("host")).filter(|host| is_host(host));
+    let scheme = forwarded("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+    host.map_or_else(|| format!("http://{}", config.listen), |host| format!("{scheme}://{host}"))
+}
+
+/// A host with or without a port.
+fn is_host(host: &str) -> bool {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(sound)
+}
+
 /// What is counted as one client: the address, of IPv6 the /64 that one subscriber gets.
 pub(super) fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -69,6 +94,23 @@ mod tests {
         assert_eq!(client(from("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
         headers.insert("x-forwarded-for", "nonsense".parse().unwrap());
         assert_eq!(client(from("10.0.0.1"), &headers, &trusted), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn the_address_of_the_server_is_configured_or_said_by_the_request() {
+        let mut config = Config::default();
+        config.rate.trusted_proxies = vec!["10.0.0.1".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        assert_eq!(base_url(&config, from("9.9.9.9"), &headers), "http://127.0.0.1:7870");
+        headers.insert("host", "inner:7870".parse().unwrap());
+        headers.insert("x-forwarded-host", "licenses.example".parse().unwrap());
+        headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        assert_eq!(base_url(&config, from("9.9.9.9"), &headers), "http://inner:7870");
+        assert_eq!(base_url(&config, from("10.0.0.1"), &headers), "https://licenses.example");
+        headers.insert("x-forwarded-host", "a\"><b".parse().unwrap());
+        assert_eq!(base_url(&config, from("10.0.0.1"), &headers), "http://127.0.0.1:7870");
+        config.public_url = "https://licenses.example/central/".to_owned();
+        assert_eq!(base_url(&config, from("9.9.9.9"), &headers), "https://licenses.example/central");
     }
 
     #[test]
