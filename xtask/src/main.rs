@@ -5,6 +5,7 @@ mod fixtures;
 mod packages;
 mod reliability;
 mod shell;
+mod soap;
 mod test;
 mod tidy;
 

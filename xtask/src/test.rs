@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use licensing_testkit::chromium;
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
+use licensing_testkit::soap_clients;
 
 use crate::packages;
 use crate::shell::{cargo, root, run};
@@ -20,6 +21,8 @@ const CARGO_DENY: &str = "0.20.2";
 /// Runs every check. `long` runs every proof at its large size.
 pub(crate) fn run_all(long: bool) -> Result<()> {
     let started = Instant::now();
+    // Beside the lints, which take longer.
+    let toolkits = std::thread::spawn(move || crate::soap::install(long));
     step(started, "format");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step(started, "house rules");
@@ -61,11 +64,13 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     step(started, "programs for the stories");
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
+    let (toolkits, missing) =
+        toolkits.join().map_err(|_| anyhow::anyhow!("installing SOAP toolkits failed"))?;
     let postgres = postgres()?;
     chromium()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
-    tests.env(VARIABLE, postgres.socket());
+    tests.env(VARIABLE, postgres.socket()).env(soap_clients::VARIABLE, &toolkits);
     if long {
         tests.env("PROPTEST_CASES", "20000").env(licensing_testkit::proof::LONG, "1");
     }
@@ -78,11 +83,12 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         stories.args(["--test", &name]);
     }
     stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres");
+    stories.env(soap_clients::VARIABLE, &toolkits);
     passed += count_passed(&mut stories)?;
     passed += prove(started, long)?;
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
-    if let Some(left_out) = left_out {
+    for left_out in left_out.iter().chain(&missing) {
         println!("NOT CHECKED: {left_out}");
     }
     Ok(())

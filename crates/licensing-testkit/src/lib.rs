@@ -16,5 +16,6 @@ pub mod proxy;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;
+pub mod soap_clients;
 
 pub use licensing_core::testing::TestEntropy;
