@@ -13,7 +13,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo [--keep]     the main job on real programs: order, ticket, activation, receipt, return
-cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs
+cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs as well
+cargo xtask proofs            only the proofs, at their large sizes: it takes hours
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         ["demo", "--keep"] => demo::run(true),
         ["test"] => test::run_all(false),
         ["test", "--long"] => test::run_all(true),
+        ["proofs"] => test::run_long(),
         ["reliability"] => reliability::run(),
         ["fixtures"] => fixtures::run(),
         ["tidy"] => tidy::run(),

@@ -104,12 +104,11 @@ enum Command {
     },
     /// Put a backup in the place of the database while the server is stopped, and begin the reconciliation
     Restore {
-        /// Folder made by init
-        #[arg(long, value_name = "DIR", default_value = "data")]
-        data: PathBuf,
-        /// The backup
+        #[command(flatten)]
+        home: Home,
+        /// The backup; not with PostgreSQL: restore that with its own tools first
         #[arg(long, value_name = "FILE")]
-        from: PathBuf,
+        from: Option<PathBuf>,
     },
     /// Copy the database into an empty one, from a file to a PostgreSQL server or back, while no server uses it;
     /// every row is compared, and the source is not served any more. Broken off, run it again
@@ -253,7 +252,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backup { home, out } => care::backup(&home, &out),
-        Command::Restore { data, from } => restore::run(&DataDir::new(data), &from),
+        Command::Restore { home, from } => restore::run(&home, from.as_deref()),
         Command::Move { ends, data, json } => relocate::run(&ends, &DataDir::new(data), json),
         Command::Doctor { home, audit, context } => care::doctor(&home, audit.then_some(context.as_slice())),
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),

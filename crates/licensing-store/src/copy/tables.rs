@@ -36,7 +36,7 @@ pub const TABLES: [Table; 19] = [
         bytes("id"), bytes("ticket"), text("order_id"), number("position"), bytes("definition"), number("quantity"),
         number("generation"), number("fresh"), text("carried"), number("activating"), number("active"),
         number("being_returned"), number("withdrawn"), text("withdrawn_carried"), number("assigned"),
-        bytes("replaces"), bytes("replaced_by"), number("created_at"), number("version"),
+        bytes("replaces"), bytes("replaced_by"), flag("wanted_back"), number("created_at"), number("version"),
     ] },
     Table { name: "containers", key: &["serial"], columns: &[
         number("serial"), bytes("identity_key"), bytes("sealing_key"), flag("test_host"), text("status"),
