@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask demo` and `cargo xtask test`, and a few for developers.
 
+mod bench;
 mod demo;
 mod fixtures;
 mod reliability;
@@ -13,6 +14,7 @@ const USAGE: &str = "\
 cargo xtask demo [--keep]     the main job on real programs: order, ticket, activation, receipt, return
 cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
+cargo xtask bench [R1 ...]    measures the product against floors of the same run, or fills databases: see --help
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         ["test"] => test::run_all(false),
         ["test", "--long"] => test::run_all(true),
         ["reliability"] => reliability::run(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["fixtures"] => fixtures::run(),
         ["tidy"] => tidy::run(),
         _ => {

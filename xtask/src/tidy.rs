@@ -33,6 +33,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
+    // Measures the whole product, so it may use most of it; nothing may use it.
+    (
+        "licensing-bench",
+        &[
+            "licensing-core",
+            "licensing-wire",
+            "licensing-store",
+            "licensing-store-sqlite",
+            "container-sim",
+            "license-runtime",
+            "central-server",
+            "licensing-testkit",
+        ],
+    ),
     ("xtask", &["licensing-testkit"]),
     ("embedding-example", &["licensing-core", "license-runtime"]),
 ];

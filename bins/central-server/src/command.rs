@@ -6,6 +6,7 @@ mod restore;
 mod serve;
 mod sign;
 
+pub use init::run as initialise;
 pub use serve::service;
 
 use std::net::SocketAddr;
