@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask demo` and `cargo xtask test`, and a few for developers.
 
+mod bench;
 mod demo;
 mod fixtures;
 mod packages;
@@ -16,6 +17,7 @@ cargo xtask demo [--keep]     the main job on real programs: order, ticket, acti
 cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs as well
 cargo xtask proofs            only the proofs, at their large sizes: it takes hours
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
+cargo xtask bench [R1 ...]    measures the product against floors of the same run, or fills databases: see --help
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["test", "--long"] => test::run_all(true),
         ["proofs"] => test::run_long(),
         ["reliability"] => reliability::run(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["fixtures"] => fixtures::run(),
         ["tidy"] => tidy::run(),
         _ => {

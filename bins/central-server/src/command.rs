@@ -9,6 +9,7 @@ mod serve;
 mod sign;
 
 pub use failure::tell;
+pub use init::run as initialise;
 pub use serve::service;
 
 use std::net::SocketAddr;
