@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("container-sim", &["licensing-core"]),
     ("licensing-client", &["licensing-core", "licensing-wire"]),
     ("license-runtime", &["licensing-core", "licensing-wire", "container-sim"]),
+    ("licensing-qr", &[]),
     // Never a normal dependency of anything but xtask, which writes its golden files.
     ("licensing-testkit", &["licensing-core", "licensing-store", "container-sim"]),
     (
@@ -34,9 +35,33 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // What faces the internet: no store, no containers, no signing keys.
-    ("depot", &["http-edge", "licensing-core", "licensing-wire", "licensing-client"]),
+    ("depot", &["http-edge", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"]),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
-    ("cmtool", &["licensing-core", "licensing-wire", "licensing-client", "container-sim", "license-runtime"]),
+    (
+        "cmtool",
+        &[
+            "licensing-core",
+            "licensing-wire",
+            "licensing-client",
+            "licensing-qr",
+            "container-sim",
+            "license-runtime",
+        ],
+    ),
+    // Measures the whole product, so it may use most of it; nothing may use it.
+    (
+        "licensing-bench",
+        &[
+            "licensing-core",
+            "licensing-wire",
+            "licensing-store",
+            "licensing-store-sqlite",
+            "container-sim",
+            "license-runtime",
+            "central-server",
+            "licensing-testkit",
+        ],
+    ),
     ("xtask", &["licensing-testkit"]),
     ("embedding-example", &["licensing-core", "license-runtime"]),
 ];
@@ -51,6 +76,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("licensing-store-postgres", &["axum", "hyper", "rusqlite"]),
     ("container-sim", &["tokio", "hyper", "axum", "rusqlite"]),
     ("licensing-client", &["rusqlite", "axum"]),
+    ("licensing-qr", &["tokio", "rayon", "rusqlite", "axum"]),
     ("http-edge", &["axum", "rusqlite", "serde"]),
     ("depot", &["rusqlite", "tokio-postgres", "container-sim", "licensing-store"]),
     ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),

@@ -388,8 +388,12 @@ pub(crate) enum ContextCommand {
         #[arg(long)]
         firm_code: FirmCode,
         /// Where to, *.WibuCmRaC
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "qr")]
+        out: Option<PathBuf>,
+        /// Show it as QR code, for a computer that has nothing but its screen; or write it to FILE (*.svg, *.png),
+        /// numbered when there are several
+        #[arg(long, value_name = "FILE", num_args = 0..=1)]
+        qr: Option<Option<PathBuf>>,
     },
 }
 
@@ -449,7 +453,11 @@ pub(crate) enum UpdateCommand {
     /// Take an update into the container it was made for; importing it twice does no harm
     Import {
         /// The update, *.WibuCmRaU
-        file: PathBuf,
+        #[arg(required_unless_present = "qr")]
+        file: Option<PathBuf>,
+        /// Pictures (PNG, JPEG) of the update's QR codes, in any order
+        #[arg(long, value_name = "PICTURE", num_args = 1..=64, conflicts_with = "file")]
+        qr: Vec<PathBuf>,
     },
 }
 

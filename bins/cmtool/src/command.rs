@@ -9,6 +9,7 @@ mod flash;
 mod inspect;
 mod look;
 mod online;
+mod qr;
 mod runtime;
 mod vendor;
 

@@ -5,6 +5,7 @@ use licensing_client::{ClientError, TransferError};
 use licensing_core::access::AccessRefusal;
 use licensing_core::error::VerifyError;
 use licensing_core::ticket_code::TicketCodeError;
+use licensing_qr::QrError;
 use licensing_wire::problem::Problem;
 
 /// A failed command.
@@ -52,6 +53,12 @@ impl From<AccessRefusal> for Failure {
 
 impl From<VerifyError> for Failure {
     fn from(error: VerifyError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<QrError> for Failure {
+    fn from(error: QrError) -> Self {
         Self::new(error.code(), error.to_string())
     }
 }

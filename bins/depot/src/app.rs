@@ -21,6 +21,11 @@ use crate::system;
 use crate::text::Texts;
 use crate::theme::Theme;
 
+/// Uploads of pictures at once: they are what is largest.
+const PICTURES_AT_ONCE: usize = 8;
+/// Pictures decoded at once: each may take some hundred megabytes.
+const DECODERS: usize = 2;
+
 /// A grant to talk to license runtimes.
 #[derive(Debug, Clone)]
 pub struct Grant {
@@ -53,6 +58,10 @@ pub struct App {
     pub grants: Vec<Grant>,
     /// Requests at once.
     pub requests: Arc<Semaphore>,
+    /// Uploads of pictures at once.
+    pub pictures: Arc<Semaphore>,
+    /// Pictures decoded at once.
+    pub decoders: Semaphore,
     server: Server,
 }
 
@@ -82,6 +91,8 @@ impl App {
             desk: Desk::new(config.limits.transfers, config.limits.transfer_bytes),
             gate: Gate::new(config.rate.requests_per_minute, config.rate.ticket_failures_per_minute),
             grants,
+            pictures: Arc::new(Semaphore::new(PICTURES_AT_ONCE)),
+            decoders: Semaphore::new(DECODERS),
             requests: Arc::new(Semaphore::new(config.limits.requests)),
             server: Server(server),
             origin,

@@ -158,6 +158,8 @@ pub struct Limits {
     pub form_bytes: usize,
     /// Largest upload, in bytes.
     pub upload_bytes: usize,
+    /// Largest upload of pictures of QR codes, in bytes.
+    pub picture_bytes: usize,
     /// Largest request line with all headers, in bytes.
     pub header_bytes: usize,
     /// Requests worked on at once.
@@ -263,6 +265,7 @@ impl Default for Limits {
         Self {
             form_bytes: 64 << 10,
             upload_bytes: 768 << 10,
+            picture_bytes: 16 << 20,
             header_bytes: 32 << 10,
             requests: 256,
             connections: 2048,
@@ -301,6 +304,7 @@ impl Config {
             ("rules.check.timeout_ms", (100..=30_000).contains(&config.rules.check.timeout_ms)),
             ("limits.form_bytes", (4096..=1 << 20).contains(&limits.form_bytes)),
             ("limits.upload_bytes", (300 << 10..=8 << 20).contains(&limits.upload_bytes)),
+            ("limits.picture_bytes", (1 << 20..=64 << 20).contains(&limits.picture_bytes)),
             ("limits.header_bytes", (8192..=1 << 20).contains(&limits.header_bytes)),
             ("limits.requests", (1..=10_000).contains(&limits.requests)),
             ("limits.connections", (1..=1_000_000).contains(&limits.connections)),

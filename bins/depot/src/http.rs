@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use http_body_util::{BodyExt as _, Full};
 use http_edge::{Bounds, ClientAddress, client, drain};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_LENGTH;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use licensing_wire::problem::Problem;
 use tokio::net::TcpListener;
+use tokio::sync::OwnedSemaphorePermit;
 use tower::service_fn;
 
 pub(crate) use form::Form;
@@ -39,6 +42,20 @@ fn limit(app: &App, path: &str) -> usize {
     if uploads || path == "/agent/back" { limits.upload_bytes } else { limits.form_bytes }
 }
 
+/// Room for an upload of pictures, when a request is one; nothing is read before there is.
+async fn room(app: &App, parts: &Parts) -> Option<OwnedSemaphorePermit> {
+    let path = parts.uri.path();
+    let is_step =
+        path.starts_with("/transfers/") && (path.ends_with("/request") || path.ends_with("/receipt"));
+    let length =
+        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let is_large = length.is_some_and(|length| length > app.config.limits.upload_bytes);
+    if parts.method != Method::POST || !is_large || !(is_step || path == "/receipt") {
+        return None;
+    }
+    Arc::clone(&app.pictures).acquire_owned().await.ok()
+}
+
 async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let begun = Instant::now();
     let (parts, body) = request.into_parts();
@@ -50,7 +67,10 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
         return problem_document(&Problem::from_code("overloaded", "the portal is busy"));
     };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(app.config.limits.request_timeout_secs);
-    let limit = limit(&app, &path);
+    let Ok(room) = tokio::time::timeout_at(deadline, room(&app, &parts)).await else {
+        return problem_document(&Problem::from_code("overloaded", "the portal is busy"));
+    };
+    let limit = room.as_ref().map_or_else(|| limit(&app, &path), |_| app.config.limits.picture_bytes);
     let read = tokio::time::timeout_at(deadline, async {
         if matches!(method, Method::POST) {
             return http_edge::read(&parts.headers, body, limit).await.map(Some);
@@ -71,7 +91,7 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
     };
     // In a task of its own: what was begun is finished when the visitor goes away.
     let task = tokio::spawn(async move {
-        let _permit = permit;
+        let _permits = (permit, room);
         if path.starts_with("/api/") {
             return gateway::answer(&app, &parts, from, body).await;
         }

@@ -12,6 +12,7 @@ pub mod desk;
 pub mod gateway;
 pub mod http;
 mod pages;
+mod qr;
 pub mod rules;
 pub mod session;
 pub mod system;

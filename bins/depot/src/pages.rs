@@ -127,6 +127,7 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
         ["transfers", id, "request"] => (deliver::request_page(visit, id), "request"),
         ["transfers", id, "update"] => (deliver::update_page(visit, id), "update"),
         ["transfers", id, "file"] => (deliver::file(visit, id), "file"),
+        ["transfers", id, "qr", number] => (deliver::code(visit, id, number), "code"),
         ["transfers", id, "receipt"] => (deliver::receipt_page(visit, id), "receipt"),
         ["transfers", id, "result"] => (deliver::result_page(visit, id), "result"),
         ["transfers", id, "online"] => (online::page(visit, id), "online"),

@@ -1,6 +1,9 @@
 //! What tests share: a central server in memory, golden files of every format, and the conformance suite every
 //! storage driver must pass. **For tests only**: its keys are known and its randomness is reproducible.
 
+#[cfg(all(unix, feature = "browser"))]
+pub mod browser;
+pub mod chromium;
 pub mod clock;
 pub mod conformance;
 pub mod damage;
@@ -8,8 +11,11 @@ pub mod golden;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proof;
+#[cfg(unix)]
+pub mod proxy;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;
+pub mod soap_clients;
 
 pub use licensing_core::testing::TestEntropy;

@@ -16,20 +16,31 @@ use serde_json::json;
 
 use crate::args::{ContextCommand, Global, RequestArguments, TicketArgument, UpdateCommand};
 use crate::command::online::selection;
+use crate::command::qr;
 use crate::failure::Failure;
 use crate::output::{Output, counted};
 use crate::places::{read_file, write_file};
 
 pub(crate) fn context(global: &Global, command: &ContextCommand, output: &Output) -> Result<(), Failure> {
-    let ContextCommand::Create { container: serial, firm_code, out } = command;
+    let ContextCommand::Create { container: serial, firm_code, out, qr } = command;
     let mut computer = global.computer()?;
     let mut container = computer.container(*serial)?;
     let now = computer.clock().now();
     let bytes = container.create_context(*firm_code, now, computer.entropy())?;
-    write_file(out, &bytes)?;
-    let document = json!({ "serial": serial.to_string(), "firm_code": firm_code.get(), "file": out });
-    output.result(&document, || {
-        format!("context of {serial} for firm {firm_code} written to {}", out.display())
+    if let Some(out) = out {
+        write_file(out, &bytes)?;
+    }
+    let mut document = json!({ "serial": serial.to_string(), "firm_code": firm_code.get(), "file": out });
+    let mut shown = None;
+    if let Some(to) = qr {
+        let codes = qr::show(&bytes, to.as_deref(), output)?;
+        document["qr"] = codes.document;
+        shown = Some(codes.text);
+    }
+    output.result(&document, || match (out, shown) {
+        (_, Some(text)) => format!("context of {serial} for firm {firm_code}: {text}"),
+        (Some(out), None) => format!("context of {serial} for firm {firm_code} written to {}", out.display()),
+        (None, None) => String::new(),
     });
     Ok(())
 }
@@ -130,8 +141,11 @@ pub(crate) fn receipt(global: &Global, file: &Path, output: &Output) -> Result<(
 }
 
 pub(crate) fn import(global: &Global, command: &UpdateCommand, output: &Output) -> Result<(), Failure> {
-    let UpdateCommand::Import { file } = command;
-    let bytes = read_file(file, UPDATE_BYTES_MAX)?;
+    let UpdateCommand::Import { file, qr } = command;
+    let bytes = match file {
+        Some(file) => read_file(file, UPDATE_BYTES_MAX)?,
+        None => qr::read(qr)?,
+    };
     // Which container it is for stands in its public part; that container then checks everything itself.
     let serial = VerifiedUpdate::verify(&bytes, |_| None)?.header.serial;
     let mut computer = global.computer()?;

@@ -8,6 +8,8 @@ use licensing_wire::problem::Problem;
 
 /// Most fields of a form.
 const FIELDS_MAX: usize = 1000;
+/// Most pictures of a form.
+const PICTURES_MAX: usize = 64;
 
 /// A form.
 #[derive(Default)]
@@ -15,6 +17,8 @@ pub(crate) struct Form {
     fields: Vec<(String, String)>,
     /// The uploaded file.
     pub(crate) file: Option<Bytes>,
+    /// The uploaded pictures of QR codes.
+    pub(crate) pictures: Vec<Bytes>,
 }
 
 impl Form {
@@ -25,7 +29,7 @@ impl Form {
         match media.as_str() {
             "application/x-www-form-urlencoded" => {
                 let fields = form_urlencoded::parse(&body).into_owned().take(FIELDS_MAX).collect();
-                Ok(Self { fields, file: None })
+                Ok(Self { fields, ..Self::default() })
             }
             "multipart/form-data" => Self::multipart(kind, body).await,
             "application/json" => {
@@ -36,7 +40,7 @@ impl Form {
                     other => other.to_string(),
                 };
                 let fields = value.into_iter().map(|(name, value)| (name, text(value))).collect();
-                Ok(Self { fields, file: None })
+                Ok(Self { fields, ..Self::default() })
             }
             _ => Err(Problem::from_code("unsupported_media_type", "this is not a form")),
         }
@@ -52,7 +56,12 @@ impl Form {
             let is_file = part.file_name().is_some();
             let bytes = part.bytes().await.map_err(broken)?;
             if is_file {
-                if !bytes.is_empty() {
+                if bytes.is_empty() {
+                    continue;
+                }
+                if name == "picture" && form.pictures.len() < PICTURES_MAX {
+                    form.pictures.push(bytes);
+                } else {
                     form.file = Some(bytes);
                 }
             } else if form.fields.len() < FIELDS_MAX {

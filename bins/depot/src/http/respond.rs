@@ -13,7 +13,7 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Forms of our own pages need their origin, which `no-referrer` would take away.
+    // Not no-referrer: browsers then send `Origin: null` with our own forms.
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),

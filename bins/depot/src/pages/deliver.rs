@@ -1,6 +1,7 @@
 //! The delivery by file: upload request, download update, upload receipt. Each step can be repeated, and taken up again
 //! later.
 
+use hyper::body::Bytes;
 use licensing_core::format::context::ContextHeader;
 use licensing_core::limits::{CONTEXT_BYTES_MAX, TEMPLATE_BYTES_MAX, UPDATE_BYTES_MAX};
 use licensing_wire::binary::{from_base64, to_base64};
@@ -12,11 +13,11 @@ use licensing_wire::problem::Problem;
 use minijinja::{Value, context};
 
 use crate::desk::{Stage, Transfer, Update, Wish};
-use crate::http::{Answer, Form, Visit, value};
+use crate::http::{Answer, Form, Visit, plain, value};
 use crate::pages::begin::draft;
 use crate::pages::tickets::overview;
 use crate::rules::Rules;
-use crate::{system, views};
+use crate::{qr, system, views};
 
 pub(super) const fn stage_name(stage: Stage) -> &'static str {
     match stage {
@@ -48,6 +49,7 @@ pub(super) fn shown(visit: &Visit, transfer: &Transfer) -> Value {
         lines => value(&transfer.lines),
         steps => transfer.update.as_ref().map_or(0, |update| update.steps),
         has_update => transfer.update.is_some(),
+        codes => transfer.update.as_ref().map_or(0, |update| qr::count(&update.bytes)),
         unproven => transfer.unproven,
         problem => transfer.problem.as_ref().map(|problem| value(visit.shown(problem))),
         with_ticket => transfer.ticket.is_some(),
@@ -100,6 +102,14 @@ pub(super) fn file(visit: &Visit, id: &str) -> Result<Answer, Problem> {
         Problem::from_code("transfer_forgotten", "there is no update before a request was uploaded")
     })?;
     Ok(visit.download(&format!("{}.WibuCmRaU", update.serial), update.bytes))
+}
+
+/// A QR code of the update, for a container that no file reaches.
+pub(super) fn code(visit: &Visit, id: &str, number: &str) -> Result<Answer, Problem> {
+    let update = find(visit, id)?.update.ok_or_else(|| {
+        Problem::from_code("transfer_forgotten", "there is no update before a request was uploaded")
+    })?;
+    Ok(plain(200, "image/svg+xml", qr::code(&update.bytes, number)?))
 }
 
 pub(super) fn forget(visit: &Visit, id: &str) -> Result<Answer, Problem> {
@@ -282,33 +292,36 @@ pub(super) fn settle(visit: &Visit, mut transfer: Transfer, answer: &ReceiptAnsw
     transfer
 }
 
-/// The uploaded file.
-fn uploaded(form: &Form) -> Result<&[u8], Problem> {
+/// The uploaded file, or the one that uploaded pictures show.
+async fn uploaded(visit: &Visit, form: &Form) -> Result<Bytes, Problem> {
+    if form.file.is_none() && !form.pictures.is_empty() {
+        return qr::read(visit, &form.pictures).await;
+    }
     let file = form.file.as_ref().ok_or_else(|| Problem::from_code("file_missing", "no file was chosen"))?;
     if file.len() > CONTEXT_BYTES_MAX {
         let message = format!("the file has more than {CONTEXT_BYTES_MAX} bytes");
         return Err(Problem::from_code("file_too_large", &message));
     }
-    Ok(file)
+    Ok(file.clone())
 }
 
 pub(super) async fn upload_request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
-    let transfer = take_request(visit, find(visit, id)?, uploaded(form)?).await?;
+    let transfer = take_request(visit, find(visit, id)?, &uploaded(visit, form).await?).await?;
     Ok(visit
         .to(&format!("/transfers/{id}/{}", if transfer.stage == Stage::Done { "result" } else { "update" })))
 }
 
 pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
     let transfer = find(visit, id)?;
-    let file = uploaded(form)?;
-    let header = stated(file)?;
+    let file = uploaded(visit, form).await?;
+    let header = stated(&file)?;
     if let Some(update) = transfer.update.as_ref().filter(|update| update.serial != header.serial.to_string())
     {
         let (found, wanted) = (header.serial, &update.serial);
         let message = format!("the file is of container {found}, the update was for container {wanted}");
         return Err(Problem::from_code("request_other_container", &message));
     }
-    let answer = take_receipt(visit, file).await?;
+    let answer = take_receipt(visit, &file).await?;
     let transfer = settle(visit, transfer, &answer);
     let page = if transfer.stage == Stage::Done { "result" } else { "receipt" };
     Ok(visit.to(&format!("/transfers/{id}/{page}")))
@@ -319,7 +332,7 @@ pub(super) fn any_receipt_page(visit: &Visit) -> Result<Answer, Problem> {
 }
 
 pub(super) async fn any_receipt(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
-    let answer = take_receipt(visit, uploaded(form)?).await?;
+    let answer = take_receipt(visit, &uploaded(visit, form).await?).await?;
     let mut transfer = draft(visit, Wish::Continue, None);
     transfer.firm_code = answer.firm_code;
     transfer.container = Some(answer.serial.clone());

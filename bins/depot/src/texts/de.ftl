@@ -205,6 +205,19 @@ back-to-update = Zurück zum Update
 anyreceipt-title = Quittung hochladen
 anyreceipt-lead = Laden Sie eine Lizenzanforderung (*.WibuCmRaC) hoch, die nach dem Einspielen eines Updates erzeugt wurde. Sie beweist die Übertragung; ein Ticket ist nicht nötig.
 
+# QR-Codes
+picture-title = Aus einem Bild des QR-Codes
+picture-lead = Wenn keine Datei den Computer des Containers verlassen kann: Zeigen Sie dort die Lizenzanforderung als QR-Code an, fotografieren Sie ihn und laden Sie das Bild hoch.
+picture-file = Bild (PNG oder JPEG)
+picture-hint = Wählen oder fotografieren Sie den ganzen Code; bei mehreren Codes je ein Bild.
+picture-upload = Bild hochladen
+code-title = Als QR-Code
+code-lead = { $count ->
+    [one] Wenn keine Datei den Computer des Containers erreicht: Fotografieren Sie dort diesen Code und spielen Sie das Bild ein.
+   *[other] Wenn keine Datei den Computer des Containers erreicht: Fotografieren Sie dort jeden dieser { $count } Codes und spielen Sie die Bilder ein.
+}
+code-alt = QR-Code { $number } von { $count } mit dem Lizenzupdate
+
 # Ergebnis
 result-title = Fertig
 result-container = Container

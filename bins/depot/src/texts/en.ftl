@@ -205,6 +205,19 @@ back-to-update = Back to the update
 anyreceipt-title = Upload a receipt
 anyreceipt-lead = Upload a license request (*.WibuCmRaC) that was created after an update was imported. It proves the transfer; no ticket is needed.
 
+# QR codes
+picture-title = From a picture of the QR code
+picture-lead = When no file can leave the computer of the container: show the request there as a QR code, take a picture of it and upload the picture.
+picture-file = Picture (PNG or JPEG)
+picture-hint = Choose or take a picture of the whole code; of several codes, a picture of each.
+picture-upload = Upload picture
+code-title = As QR code
+code-lead = { $count ->
+    [one] When no file reaches the computer of the container: take a picture of this code there and import the picture.
+   *[other] When no file reaches the computer of the container: take a picture of each of these { $count } codes there and import the pictures.
+}
+code-alt = QR code { $number } of { $count } with the license update
+
 # Result
 result-title = Done
 result-container = Container
