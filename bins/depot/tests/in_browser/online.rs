@@ -150,7 +150,7 @@ fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
     visitor.browser.click("main a[href$='/online']");
     visitor.arrived("/online");
     for _ in 0..2 {
-        visitor.browser.click("form[action$='/navigate'] button");
+        visitor.browser.click("a[href$='/navigate']");
         visitor.browser.click("form[action^='http://127.0.0.1'] button");
         // The runtime's own page, which asks for this once.
         visitor.browser.click("button[value=allow]");
