@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the main job on the real programs, as a new user would do it.
 
+mod stay;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -109,7 +111,7 @@ fn title(text: &str) {
     println!("\n== {text}");
 }
 
-/// Tells the story; with `keep` the server stays.
+/// Tells the story; with `keep` the server stays, with a portal before it and a license runtime.
 pub(crate) fn run(keep: bool) -> Result<()> {
     shell::run(shell::cargo().args([
         "build",
@@ -119,6 +121,10 @@ pub(crate) fn run(keep: bool) -> Result<()> {
         "central-server",
         "--package",
         "cmtool",
+        "--package",
+        "depot",
+        "--package",
+        "license-runtime-daemon",
         "--package",
         "embedding-example",
     ]))?;
@@ -157,6 +163,7 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     online.show(&["license", "history", first])?;
     balance(&overview)?;
     if keep {
+        stay::portal(&online, &address, &data, &ticket)?;
         println!("\nThe server goes on at {address}");
         println!("API token: {}\nticket:    {ticket}", data.join("admin.token").display());
         println!("stop it with: kill {}", server.child.id());

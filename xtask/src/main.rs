@@ -1,9 +1,12 @@
 //! The project's own commands: `cargo xtask demo` and `cargo xtask test`, and a few for developers.
 
+mod bench;
 mod demo;
 mod fixtures;
+mod packages;
 mod reliability;
 mod shell;
+mod soap;
 mod test;
 mod tidy;
 
@@ -11,8 +14,10 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask demo [--keep]     the main job on real programs: order, ticket, activation, receipt, return
-cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs
+cargo xtask test [--long]     every test and check; --long for the large sizes of all proofs as well
+cargo xtask proofs            only the proofs, at their large sizes: it takes hours
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
+cargo xtask bench [R1 ...]    measures the product against floors of the same run, or fills databases: see --help
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask screenshots       docs/images, from the portal in a real Chromium
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
@@ -26,7 +31,9 @@ fn main() -> ExitCode {
         ["demo", "--keep"] => demo::run(true),
         ["test"] => test::run_all(false),
         ["test", "--long"] => test::run_all(true),
+        ["proofs"] => test::run_long(),
         ["reliability"] => reliability::run(),
+        ["bench", rest @ ..] => bench::run(rest),
         ["fixtures"] => fixtures::run(),
         ["screenshots"] => test::screenshots(),
         ["tidy"] => tidy::run(),

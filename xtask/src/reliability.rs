@@ -6,13 +6,14 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::shell::{capture, root};
+use crate::shell::root;
 
 const HEAD: &str = "\
 # Reliability
 
 A license is never lost and never doubled. What is done to show it, and how often it was done without a single failure.
-Made by `cargo xtask reliability` from the figures of the last `cargo xtask test`, or of `cargo xtask test --long`.
+Made by `cargo xtask reliability` from the figures that each proof left when it was last run: by `cargo xtask test`, or
+at its large size by `cargo xtask test --long`, which is marked and a row of its own.
 
 The bound: when something did not happen in N independent tries, then it happens in fewer than 3/N of such tries, with
 95 % confidence. Where every state was visited there is nothing left to bound, for the model and its sizes.
@@ -24,6 +25,9 @@ alone and exactly as it was: a failure prints the command. To look at a server i
 its tables and compares them with what each container said last.
 ";
 
+/// How the files of large sizes begin.
+const LONG: &str = "long-";
+
 /// The figures of one proof.
 struct Proof {
     name: String,
@@ -32,22 +36,16 @@ struct Proof {
     unit: String,
     seeds: String,
     more: String,
+    commit: String,
+    long: bool,
 }
 
 /// Writes the table.
 pub(crate) fn run() -> Result<()> {
-    let text = page(&proofs()?, &commit()?);
+    let text = page(&proofs()?);
     fs::write(root().join("docs/reliability.md"), text).context("cannot write docs/reliability.md")?;
     println!("docs/reliability.md written");
     Ok(())
-}
-
-/// The commit the figures belong to, marked when something was changed since.
-fn commit() -> Result<String> {
-    let mut git = std::process::Command::new("git");
-    let described =
-        capture(git.current_dir(root()).args(["describe", "--always", "--dirty", "--abbrev=12"]))?;
-    Ok(described.trim().to_owned())
 }
 
 fn proofs() -> Result<Vec<Proof>> {
@@ -57,15 +55,16 @@ fn proofs() -> Result<Vec<Proof>> {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let text = fs::read_to_string(&path)?;
-            proofs.push(read(&text).with_context(|| path.display().to_string())?);
+            let long = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LONG));
+            proofs.push(read(&text, long).with_context(|| path.display().to_string())?);
         }
     }
     ensure!(!proofs.is_empty(), "there are no figures; run `cargo xtask test` first");
-    proofs.sort_by(|a, b| a.name.cmp(&b.name));
+    proofs.sort_by(|a, b| (&a.name, a.long).cmp(&(&b.name, b.long)));
     Ok(proofs)
 }
 
-fn read(text: &str) -> Result<Proof> {
+fn read(text: &str, long: bool) -> Result<Proof> {
     let figures: Value = serde_json::from_str(text)?;
     let field = |name: &str| figures[name].as_str().map(str::to_owned).with_context(|| name.to_owned());
     let seeds = match figures["seeds"].as_array().map(Vec::as_slice) {
@@ -83,20 +82,37 @@ fn read(text: &str) -> Result<Proof> {
         unit: field("unit")?,
         seeds,
         more: more.join(", "),
+        // Of a figure that was made before they were kept with it, nobody can tell.
+        commit: field("commit").unwrap_or_else(|_| "unknown".to_owned()),
+        long,
     })
 }
 
-fn page(proofs: &[Proof], commit: &str) -> String {
+fn page(proofs: &[Proof]) -> String {
+    let one = proofs.first().map(|first| &first.commit);
+    let one = one.filter(|commit| proofs.iter().all(|proof| proof.commit == **commit));
+    let (of_all, column, rule) = match one {
+        Some(commit) => (format!("Commit of all of them: `{commit}`\n\n"), "", ""),
+        None => (
+            "Not all were last run on the same commit; each row names its own.\n\n".to_owned(),
+            " commit |",
+            "---|",
+        ),
+    };
     let mut text = format!(
-        "{HEAD}\nCommit: `{commit}`\n\n| proof | N | seeds | besides | bound |\n|---|---|---|---|---|\n"
+        "{HEAD}\n{of_all}| proof | N | seeds | besides | bound |{column}\n|---|---|---|---|---|{rule}\n"
     );
     for proof in proofs {
-        let Proof { name, count, unit, seeds, more, .. } = proof;
+        let Proof { name, count, unit, seeds, more, long, .. } = proof;
+        let long = if *long { ", long" } else { "" };
+        let commit = if one.is_some() { String::new() } else { format!(" `{}` |", proof.commit) };
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "| {name} | {count} {unit} | {seeds} | {more} | {} |", bound(proof));
+        let _ =
+            writeln!(text, "| {name}{long} | {count} {unit} | {seeds} | {more} | {} |{commit}", bound(proof));
     }
     text.push('\n');
-    for proof in proofs {
+    let mut told = std::collections::BTreeSet::new();
+    for proof in proofs.iter().filter(|proof| told.insert(&proof.name)) {
         let _ = writeln!(text, "* **{}**: {}.", proof.name, proof.what.trim_end_matches('.'));
     }
     text + TAIL
@@ -118,12 +134,27 @@ mod tests {
 
     #[test]
     fn figures_become_rows() {
-        let text =
-            r#"{"name":"kills","what":"kill -9","count":200,"unit":"kills","seeds":null,"more":{"done":7}}"#;
-        let complete = r#"{"name":"model","what":"all","count":9,"unit":"states","seeds":[1,2],"more":{}}"#;
-        let page = page(&[read(text).unwrap(), read(complete).unwrap()], "abc");
-        assert!(page.contains("| kills | 200 kills | none | 7 done | 3/N = 1.5e-2 |"), "{page}");
-        assert!(page.contains("| model | 9 states | 1 to 2 |  | all of them |"), "{page}");
-        assert!(read(&text.replace("200", "0")).is_err(), "nothing tried is no proof");
+        let kills = r#"{"name":"kills","what":"kill -9","count":200,"unit":"kills","seeds":null,"commit":"abc",
+            "more":{"done":7}}"#;
+        let complete = r#"{"name":"model","what":"all","count":9,"unit":"states","seeds":[1,2],"commit":"abc",
+            "more":{}}"#;
+        let (first, second) = (read(kills, false).unwrap(), read(complete, false).unwrap());
+        let both = page(&[first, second]);
+        assert!(both.contains("| kills | 200 kills | none | 7 done | 3/N = 1.5e-2 |\n"), "{both}");
+        assert!(both.contains("| model | 9 states | 1 to 2 |  | all of them |\n"), "{both}");
+        assert!(both.contains("Commit of all of them: `abc`"), "{both}");
+        assert!(read(&kills.replace("200", "0"), false).is_err(), "nothing tried is no proof");
+
+        // A long run of another commit does not lend its commit to the others, nor take theirs.
+        let long = kills.replace("200", "900").replace("abc", "def");
+        let mixed = page(&[read(kills, false).unwrap(), read(&long, true).unwrap()]);
+        assert!(mixed.contains("| kills | 200 kills | none | 7 done | 3/N = 1.5e-2 | `abc` |\n"), "{mixed}");
+        assert!(
+            mixed.contains("| kills, long | 900 kills | none | 7 done | 3/N = 3.3e-3 | `def` |\n"),
+            "{mixed}"
+        );
+        assert_eq!((mixed.contains("of all of them"), mixed.matches("**kills**").count()), (false, 1));
+        let old = read(&kills.replace(r#""commit":"abc","#, ""), false).unwrap();
+        assert_eq!(old.commit, "unknown");
     }
 }

@@ -41,9 +41,18 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
 
 /// Where debug builds of the programs are.
 pub(crate) fn bin(name: &str) -> Result<PathBuf> {
+    built("debug", name)
+}
+
+/// Where release builds of the programs are.
+pub(crate) fn release(name: &str) -> Result<PathBuf> {
+    built("release", name)
+}
+
+fn built(profile: &str, name: &str) -> Result<PathBuf> {
     let metadata = capture(cargo().args(["metadata", "--format-version", "1", "--no-deps", "--offline"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
     let target =
         metadata["target_directory"].as_str().context("cargo metadata without a target directory")?;
-    Ok(Path::new(target).join("debug").join(name))
+    Ok(Path::new(target).join(profile).join(name))
 }

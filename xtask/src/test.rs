@@ -7,7 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use licensing_testkit::chromium;
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
+use licensing_testkit::{proof, soap_clients};
 
+use crate::packages;
 use crate::shell::{capture, cargo, root, run};
 
 /// Features the tests need: simulated computers, and the browser agent without the daemon around it.
@@ -16,9 +18,12 @@ const FEATURES: &str = "cmtool/test-host,license-runtime-daemon/test-host,licens
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Runs every check. `long` runs every proof at its large size.
+/// Runs every check. `long` also runs every proof at its large size.
 pub(crate) fn run_all(long: bool) -> Result<()> {
     let started = Instant::now();
+    let commit = commit()?;
+    // Beside the lints, which take longer.
+    let toolkits = std::thread::spawn(move || crate::soap::install(long));
     step(started, "format");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step(started, "house rules");
@@ -60,14 +65,14 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     step(started, "programs for the stories");
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "tests");
+    let (toolkits, missing) =
+        toolkits.join().map_err(|_| anyhow::anyhow!("installing SOAP toolkits failed"))?;
     let postgres = postgres()?;
     chromium()?;
     let mut tests = cargo();
     tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
-    tests.env(VARIABLE, postgres.socket());
-    if long {
-        tests.env("PROPTEST_CASES", "20000").env(licensing_testkit::proof::LONG, "1");
-    }
+    tests.env(VARIABLE, postgres.socket()).env(proof::COMMIT, &commit);
+    tests.env(soap_clients::VARIABLE, &toolkits);
     let mut passed = count_passed(&mut tests)?;
     step(started, "the stories again, on PostgreSQL");
     let mut stories = cargo();
@@ -76,28 +81,66 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     for name in stories_of(&["cmtool", "central-server"])? {
         stories.args(["--test", &name]);
     }
-    stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres");
+    stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres").env(proof::COMMIT, &commit);
+    stories.env(soap_clients::VARIABLE, &toolkits);
     passed += count_passed(&mut stories)?;
-    passed += prove(started, long)?;
+    passed += zoo(started)?;
+    if long {
+        passed += long_proofs(started, &commit, &postgres)?;
+    }
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
-    if let Some(left_out) = left_out {
+    for left_out in left_out.iter().chain(&missing) {
         println!("NOT CHECKED: {left_out}");
     }
     Ok(())
 }
 
-/// The proofs that are built with features no program may have.
-fn prove(started: Instant, long: bool) -> Result<u64> {
+/// Defects are built in with a feature no program may have.
+fn zoo(started: Instant) -> Result<u64> {
     step(started, "the zoo: every deliberate defect is found");
     let zoo = ["test", "--package", "licensing-core", "--locked", "--features", "zoo", "--test", "zoo", "--"];
-    let mut passed = count_passed(cargo().args(zoo).args(["every_defect_is_found", "the_page_lists"]))?;
-    if long {
-        step(started, "the small model with its larger bounds");
-        let model = ["test", "--package", "licensing-core", "--locked", "--test", "small_model", "--"];
-        passed += count_passed(cargo().args(model).args(["--ignored", "--nocapture"]))?;
+    count_passed(cargo().args(zoo).args(["every_defect_is_found", "the_page_lists"]))
+}
+
+/// Only the proofs, at their large sizes.
+pub(crate) fn run_long() -> Result<()> {
+    let (started, commit) = (Instant::now(), commit()?);
+    let passed = long_proofs(started, &commit, &postgres()?)?;
+    println!("\nall proofs hold, after {} s\n{passed} passed, 0 failed", started.elapsed().as_secs());
+    Ok(())
+}
+
+/// Every proof at its large size: optimised, with every check of a debug build.
+fn long_proofs(started: Instant, commit: &str, postgres: &Cluster) -> Result<u64> {
+    step(started, "programs for the proofs at their large sizes");
+    let built = ["--profile", "long", "--workspace", "--locked", "--features", FEATURES];
+    run(cargo().arg("build").args(built).arg("--bins"))?;
+    let proof = |name: &str, words: &[&str], database: Option<&str>| {
+        step(started, &format!("{name} {} {}", words.join(" "), database.unwrap_or_default()));
+        let mut tests = cargo();
+        tests.arg("test").args(built).args(["--test", name, "--", "--nocapture"]).args(words);
+        tests.env(proof::LONG, "1").env(proof::COMMIT, commit).env(VARIABLE, postgres.socket());
+        if let Some(database) = database {
+            tests.env(DATABASE_VARIABLE, database);
+        }
+        count_passed(&mut tests)
+    };
+    // One corner of the model after the other: each needs memory for all its states.
+    let mut passed = proof("small_model", &["--ignored", "--test-threads=1"], None)?;
+    passed += proof("model", &["nothing_is_ever"], None)?;
+    for database in [None, Some("postgres")] {
+        passed += proof("kill", &[], database)?;
+        passed += proof("histories", &[], database)?;
     }
     Ok(passed)
+}
+
+/// The commit at hand, marked when something was changed since.
+fn commit() -> Result<String> {
+    let mut git = Command::new("git");
+    let words = ["describe", "--always", "--dirty", "--abbrev=12"];
+    Ok(capture(git.current_dir(root()).args(words))?.trim().to_owned())
 }
 
 fn step(started: Instant, what: &str) {
@@ -149,7 +192,8 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
     for program in programs {
         for entry in std::fs::read_dir(root().join("bins").join(program).join("tests"))? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "rs") {
+            // A file, or a folder of several.
+            if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
                 names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
             }
         }
@@ -162,14 +206,12 @@ fn postgres() -> Result<Cluster> {
     if programs().is_none() {
         // The package starts a server of its own unless it is told not to; the tests' one has nothing to do with it.
         let settings = Path::new("/etc/postgresql-common/createcluster.conf");
-        let prepare = || -> Result<()> {
-            std::fs::create_dir_all("/etc/postgresql-common")?;
-            if !settings.exists() {
-                std::fs::write(settings, "create_main_cluster = false\n")?;
-            }
-            Ok(())
-        };
-        install(&["postgresql"], MISSING, prepare)?;
+        if settings.parent().is_some_and(|folder| std::fs::create_dir_all(folder).is_ok())
+            && !settings.exists()
+        {
+            std::fs::write(settings, "create_main_cluster = false\n").context(MISSING)?;
+        }
+        packages::install(&["postgresql"], MISSING)?;
     }
     Ok(Cluster::start(&[])?)
 }
@@ -177,7 +219,7 @@ fn postgres() -> Result<Cluster> {
 /// Sees to it that there is a Chromium for the tests of pages.
 fn chromium() -> Result<()> {
     if chromium::programs().is_none() {
-        install(&["chromium", "chromium-driver"], chromium::MISSING, || Ok(()))?;
+        packages::install(&["chromium", "chromium-driver"], chromium::MISSING)?;
     }
     Ok(())
 }
@@ -188,20 +230,6 @@ pub(crate) fn screenshots() -> Result<()> {
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     let test = ["test", "--workspace", "--locked", "--features", FEATURES, "--test", "in_browser"];
     run(cargo().args(test).args(["--", "--ignored", "--exact", "tour::pictures_of_every_page"]))
-}
-
-/// Installs packages of the system where that can be done, or says what to install.
-fn install(packages: &[&str], missing: &'static str, prepare: impl Fn() -> Result<()>) -> Result<()> {
-    let root = capture(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    let debian = root && Path::new("/usr/bin/apt-get").exists();
-    anyhow::ensure!(debian, "{missing}");
-    let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
-    };
-    apt(&["update", "--quiet"])?;
-    prepare()?;
-    apt(&[["install", "--yes", "--quiet", "--no-install-recommends"].as_slice(), packages].concat())
-        .context(missing)
 }
 
 /// `cargo-deny` of the right version, installed into the target folder when it is not there.

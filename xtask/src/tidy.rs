@@ -48,6 +48,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "license-runtime",
         ],
     ),
+    // Measures the whole product, so it may use most of it; nothing may use it.
+    (
+        "licensing-bench",
+        &[
+            "licensing-core",
+            "licensing-wire",
+            "licensing-store",
+            "licensing-store-sqlite",
+            "container-sim",
+            "license-runtime",
+            "central-server",
+            "licensing-testkit",
+        ],
+    ),
     ("xtask", &["licensing-testkit"]),
     ("embedding-example", &["licensing-core", "license-runtime"]),
 ];

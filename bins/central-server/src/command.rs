@@ -1,11 +1,15 @@
 //! The verbs of the command line.
 
 mod care;
+mod failure;
 mod init;
+mod relocate;
 mod restore;
 mod serve;
 mod sign;
 
+pub use failure::tell;
+pub use init::run as initialise;
 pub use serve::service;
 
 use std::net::SocketAddr;
@@ -26,6 +30,14 @@ use crate::database::{DatabaseUrl, Place};
 pub struct Arguments {
     #[command(subcommand)]
     verb: Command,
+}
+
+impl Arguments {
+    /// Whether the answer, and a failure too, is to be one JSON document.
+    #[must_use]
+    pub const fn wants_json(&self) -> bool {
+        matches!(self.verb, Command::Move { json: true, .. })
+    }
 }
 
 /// Where everything of a server is.
@@ -93,12 +105,23 @@ enum Command {
     },
     /// Put a backup in the place of the database while the server is stopped, and begin the reconciliation
     Restore {
-        /// Folder made by init
+        #[command(flatten)]
+        home: Home,
+        /// The backup; not with PostgreSQL: restore that with its own tools first
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Copy the database into an empty one, from a file to a PostgreSQL server or back, while no server uses it;
+    /// every row is compared, and the source is not served any more. Broken off, run it again
+    Move {
+        #[command(flatten)]
+        ends: Ends,
+        /// Folder made by init: which containers the settings in it believe, for the audit of the copy
         #[arg(long, value_name = "DIR", default_value = "data")]
         data: PathBuf,
-        /// The backup
-        #[arg(long, value_name = "FILE")]
-        from: PathBuf,
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
     },
     /// Look for everything that could be wrong: keys, permissions, certificates, database, books
     Doctor {
@@ -120,6 +143,23 @@ enum Command {
     /// Software packages, signed with the firm key
     #[command(subcommand)]
     Package(PackageCommand),
+}
+
+/// What is moved where: data folders, SQLite files, or postgres:// URLs. Others on this computer can see a command
+/// line: give passwords by the variables.
+#[derive(Debug, Args)]
+struct Ends {
+    /// Where the database is: a data folder, an SQLite file, or a postgres:// URL
+    #[arg(long, value_name = "PLACE", env = "CENTRAL_MOVE_FROM", hide_env_values = true)]
+    #[arg(required_unless_present = "release")]
+    from: Option<DatabaseUrl>,
+    /// Where it goes, written in the same way; must be empty, or the unfinished copy of an earlier run
+    #[arg(long, value_name = "PLACE", env = "CENTRAL_MOVE_TO", hide_env_values = true)]
+    #[arg(required_unless_present = "release")]
+    to: Option<DatabaseUrl>,
+    /// Let the source of a move be served again, and give its copy up; the copy must not be used any more
+    #[arg(long, value_name = "PLACE")]
+    release: Option<DatabaseUrl>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,7 +253,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backup { home, out } => care::backup(&home, &out),
-        Command::Restore { data, from } => restore::run(&DataDir::new(data), &from),
+        Command::Restore { home, from } => restore::run(&home, from.as_deref()),
+        Command::Move { ends, data, json } => relocate::run(&ends, &DataDir::new(data), json),
         Command::Doctor { home, audit, context } => care::doctor(&home, audit.then_some(context.as_slice())),
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
         Command::Grant(GrantCommand::Origin { origin, data, firm_code, days, out }) => {

@@ -21,6 +21,8 @@ pub const SAMPLE: &str = include_str!("config/central.toml");
 pub struct Config {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Address under which clients reach the server; empty for what each request says.
+    pub public_url: String,
     /// The database.
     pub database: Database,
     /// Bounds on requests.
@@ -139,6 +141,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7870)),
+            public_url: String::new(),
             database: Database::default(),
             limits: Limits::default(),
             rate: Rate::default(),
@@ -218,6 +221,10 @@ impl Config {
         if !config.database.url.is_empty() {
             config.database.url.settings().context("database.url")?;
         }
+        anyhow::ensure!(
+            config.public_url.is_empty() || is_url(&config.public_url),
+            "public_url must be an address like https://licenses.example"
+        );
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
@@ -293,6 +300,12 @@ impl Config {
     }
 }
 
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let sound = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/[]".contains(&b);
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.bytes().all(sound))
+}
+
 /// What is wrong and where, without the line itself: it may hold a password.
 fn located(text: &str, error: &toml::de::Error) -> anyhow::Error {
     let line =
@@ -342,6 +355,8 @@ mod tests {
         for text in [
             "lisen = \"127.0.0.1:1\"",
             "[limits]\nbody = 1",
+            "public_url = \"licenses.example\"",
+            "public_url = \"https://licenses.example/?x\"",
             "[limits]\nrequests = 0",
             "[templates]\ntolerance = \"none\"",
             "[containers]\ntrusted_makers = [\"00\"]",

@@ -9,13 +9,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use futures_executor::block_on;
 use licensing_store::Store;
-use licensing_store_postgres::{OpenError, PostgresStore, Settings};
-use licensing_store_sqlite::SqliteStore;
+use licensing_store::copy::End;
+use licensing_store_postgres::{OpenError, PostgresEnd, PostgresStore, Settings};
+use licensing_store_sqlite::{SqliteEnd, SqliteStore};
 use serde::Deserialize;
 use tokio::runtime::{Handle, Runtime};
 
 use crate::config::Config;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, make_private_dir};
 
 /// Between two looks for a database that is away.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
@@ -45,6 +46,19 @@ impl DatabaseUrl {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The place it names: a database on a PostgreSQL server, else a file, else the database of a data folder.
+    ///
+    /// # Errors
+    /// It cannot be used; the message holds nothing of it.
+    pub fn place(&self) -> anyhow::Result<Place> {
+        if self.0.contains("://") {
+            return Ok(Place::Postgres(Box::new(self.settings()?)));
+        }
+        let path = PathBuf::from(&self.0);
+        let is_file = path.is_file() || path.extension().is_some_and(|extension| extension == "db");
+        Ok(Place::File(if is_file { path } else { DataDir::new(path).database() }))
     }
 
     /// Checks that it can be used.
@@ -220,6 +234,51 @@ impl Database {
             Err(error) => return Err(error.into()),
         }
         Ok(store)
+    }
+
+    /// The database as what is copied. Nobody else can use it as long as the value lives.
+    ///
+    /// # Errors
+    /// There is none, it is in use, or of another version.
+    pub fn source(&self) -> anyhow::Result<Box<dyn End>> {
+        Ok(match &self.place {
+            Place::File(path) => Box::new(SqliteEnd::source(path)?),
+            Place::Postgres(settings) => {
+                let (settings, handle) = (settings.as_ref().clone(), self.handle()?.clone());
+                Box::new(self.run(async move { PostgresEnd::source(&settings, handle).await })?)
+            }
+        })
+    }
+
+    /// The database as what is copied into, whether there is one or not.
+    ///
+    /// # Errors
+    /// It is in use, of another version, or cannot be reached.
+    pub fn target(&self) -> anyhow::Result<Box<dyn End>> {
+        Ok(match &self.place {
+            Place::File(path) => {
+                path.parent().map_or(Ok(()), make_private_dir)?;
+                Box::new(SqliteEnd::target(path)?)
+            }
+            Place::Postgres(settings) => {
+                let (settings, handle) = (settings.as_ref().clone(), self.handle()?.clone());
+                Box::new(self.run(async move { PostgresEnd::target(&settings, handle).await })?)
+            }
+        })
+    }
+
+    /// Opens a database that has a part in a move, which [`Database::open`] refuses.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_despite_move(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match &self.place {
+            Place::File(path) => Arc::new(SqliteStore::open_despite_move(path)?),
+            Place::Postgres(settings) => {
+                let (settings, handle) = (settings.as_ref().clone(), self.handle()?.clone());
+                Arc::new(self.run(PostgresStore::open_despite_move(settings, handle))?)
+            }
+        })
     }
 
     /// Brings an older database up to date; gives the number of migrations applied.

@@ -1,4 +1,4 @@
-//! The JSON interface: one route table, one place that admits, limits, runs and answers every request.
+//! The JSON interface, and SOAP over the same routes: one route table, one place that admits, limits, runs and answers every request.
 
 mod authorized;
 mod body;
@@ -7,6 +7,7 @@ mod handlers;
 mod openapi;
 mod respond;
 mod route;
+mod soap;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +84,10 @@ pub fn router(app: &Arc<App>) -> Router {
             dispatch::dispatch(app, route, params.0, request)
         };
         router = router.route(route.path, on(route.verb.filter(), run));
+    }
+    for version in soap::VERSIONS {
+        let run = move |State(app): State<Arc<App>>, request: Request| soap::dispatch(app, version, request);
+        router = router.route(soap::path(version), on(MethodFilter::POST, run));
     }
     let unknown = |State(app): State<Arc<App>>, request: Request| async move {
         let failure = Failure::denied("not_found", "there is nothing at this address");

@@ -6,11 +6,10 @@ use central_server::command::{self, Arguments};
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match command::run(Arguments::parse()) {
+    let arguments = Arguments::parse();
+    let json = arguments.wants_json();
+    match command::run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => ExitCode::from(command::tell(&error, json)),
     }
 }

@@ -18,6 +18,8 @@ use licensing_core::ids::{ContainerKind, LicenseId};
 use licensing_core::license::LicenseLine;
 use licensing_core::step::{Step, StepId};
 use licensing_core::time::Timestamp;
+use licensing_store_postgres::Settings;
+use licensing_testkit::postgres;
 use licensing_testkit::server::{Server as Keys, actor, firm};
 use licensing_wire::binary::{from_base64, to_base64};
 use licensing_wire::json::{OrderAnswer, TransferAnswer};
@@ -25,10 +27,19 @@ use serde_json::json;
 
 const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 
+/// The arguments of a command, with the database it is to use.
+fn arguments(words: &[&str], postgres: Option<&postgres::Database>) -> Arguments {
+    let url = postgres.map(postgres::Database::url).unwrap_or_default();
+    Arguments::parse_from(words.iter().copied().chain(["--database", &url]))
+}
+
 /// A server that has put 2 of 5 licenses into a container, and that container.
 struct World {
     folder: tempfile::TempDir,
+    postgres: Option<postgres::Database>,
     service: Arc<Service>,
+    /// Outlives the store of the service.
+    _database: Database,
     keys: Keys,
     device: DeviceState,
     license: LicenseId,
@@ -39,9 +50,14 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path());
         let path = folder.path().display().to_string();
-        command::run(Arguments::parse_from(["x", "init", "--data", &path, "--firm-code", "6000010"]))
-            .unwrap();
-        let database = Database::new(Place::File(data.database())).unwrap();
+        let postgres = postgres::database_of_this_run();
+        let init = ["x", "init", "--data", &path, "--firm-code", "6000010"];
+        command::run(arguments(&init, postgres.as_ref())).unwrap();
+        let place = match &postgres {
+            Some(database) => Place::Postgres(Box::new(Settings::parse(&database.url()).unwrap())),
+            None => Place::File(data.database()),
+        };
+        let database = Database::new(place).unwrap();
         let service = command::service(&data, &Config::default(), &database).unwrap();
         let item = json!({"id": "A", "name": "A", "firm_code": 6_000_010, "product_code": 1});
         service.create_item(&actor(), None, &serde_json::from_value(item).unwrap()).await.unwrap();
@@ -61,7 +77,7 @@ impl World {
         device = device.apply_update(&from_base64(&answer.update, 100_000).unwrap()).unwrap().state;
         let receipt = to_base64(&keys.context(&mut device));
         service.receipt(&actor(), &receipt).await.unwrap();
-        Self { folder, service, keys, device, license }
+        Self { folder, postgres, service, _database: database, keys, device, license }
     }
 
     /// Writes into the books what no decision ever would.
@@ -97,7 +113,8 @@ impl World {
     /// What the command says by its exit code.
     fn doctor(&self) -> bool {
         let path = self.folder.path().display().to_string();
-        command::run(Arguments::parse_from(["x", "doctor", "--audit", "--data", &path])).is_ok()
+        let doctor = ["x", "doctor", "--audit", "--data", &path];
+        command::run(arguments(&doctor, self.postgres.as_ref())).is_ok()
     }
 }
 

@@ -15,6 +15,7 @@ use licensing_testkit::proof::{self, Figures};
 
 /// Kills of the server in a CI run, and in a long one.
 const KILLS: (u64, u64) = (200, 10_000);
+const ON_POSTGRES: (u64, u64) = (50, 2_000);
 const COMPUTERS: u64 = 2;
 const TICKETS: usize = 2;
 const QUANTITY: u32 = 5;
@@ -122,8 +123,10 @@ fn check(central: &Central, computers: &[(Computer, String)], tickets: &[(String
 
 #[test]
 fn nothing_is_lost_or_doubled_when_processes_are_killed() {
-    let kills = proof::size(KILLS.0, KILLS.1);
     let mut central = Central::new(proof::fast_folder());
+    let on_postgres = central.postgres.is_some();
+    let (ci, long) = if on_postgres { ON_POSTGRES } else { KILLS };
+    let kills = proof::size(ci, long);
     let tickets: Vec<(String, String)> =
         (0..TICKETS).map(|number| central.sell(&format!("O-{number}"), QUANTITY)).collect();
     let computers: Vec<(Computer, String)> = (0..COMPUTERS)
@@ -159,7 +162,7 @@ fn nothing_is_lost_or_doubled_when_processes_are_killed() {
     let (done, killed) = (counters.done.into_inner(), counters.killed.into_inner());
     assert!(done > 0, "no transfer ever succeeded");
     Figures {
-        name: "kills",
+        name: if on_postgres { "kills-postgres" } else { "kills" },
         what: "kill -9 of the server at random moments while clients activate, return and cancel, are killed themselves, \
                and try again; then an audit of tables, receipts and containers",
         count: kills,

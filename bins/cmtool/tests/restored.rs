@@ -33,9 +33,24 @@ impl Story {
         // One of the two was there before, so that the server has known the container.
         let story = Self { central, ticket, license, holder, other, backup };
         story.activate(&story.holder).unwrap();
-        assert!(story.central.administer(&["backup", "--out", &story.backup]).status.success());
+        match &story.central.postgres {
+            Some(database) => database.dump(story.backup.as_ref()).unwrap(),
+            None => assert!(story.central.administer(&["backup", "--out", &story.backup]).status.success()),
+        }
         story.activate(&story.holder).unwrap();
         story
+    }
+
+    /// Brings the backup back with the tools of the database alone, while the server is stopped.
+    fn put_back(&self) {
+        if let Some(postgres) = &self.central.postgres {
+            return postgres.restore(self.backup.as_ref()).unwrap();
+        }
+        let database = self.central.data().join("central.db");
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
+        }
+        std::fs::copy(&self.backup, &database).unwrap();
     }
 
     fn activate(&self, (computer, serial): &(Computer, String)) -> Result<serde_json::Value, String> {
@@ -77,11 +92,7 @@ impl Story {
 fn a_backup_copied_back_by_hand_is_noticed_and_reconciled() {
     let mut story = Story::new();
     story.central.kill();
-    let database = story.central.data().join("central.db");
-    for suffix in ["", "-wal", "-shm"] {
-        let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
-    }
-    std::fs::copy(&story.backup, &database).unwrap();
+    story.put_back();
     story.central.start();
     assert_eq!(story.available(), 1, "the server has forgotten an activation");
     assert_eq!(story.contact(&story.holder), Err("server_behind_container".to_owned()));
@@ -104,12 +115,21 @@ fn the_restore_command_never_lets_anything_be_activated_twice() {
     let mut story = Story::new();
     let refused = story.central.administer(&["restore", "--from", &story.backup]);
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(!refused.status.success() && said.contains("stop the server"), "{said}");
+    let on_postgres = story.central.postgres.is_some();
+    let why = if on_postgres { "with its own tools" } else { "stop the server" };
+    assert!(!refused.status.success() && said.contains(why), "{said}");
     story.central.kill();
-    let restored = story.central.administer(&["restore", "--from", &story.backup]);
-    assert!(restored.status.success(), "{restored:?}");
-    let kept = std::fs::read_dir(story.central.data()).unwrap().filter_map(Result::ok);
-    assert_eq!(kept.filter(|f| f.file_name().to_string_lossy().contains("replaced")).count(), 1);
+    if on_postgres {
+        story.put_back();
+        let restored = story.central.administer(&["restore"]);
+        assert!(restored.status.success(), "{restored:?}");
+    } else {
+        assert!(!story.central.administer(&["restore"]).status.success(), "of what?");
+        let restored = story.central.administer(&["restore", "--from", &story.backup]);
+        assert!(restored.status.success(), "{restored:?}");
+        let kept = std::fs::read_dir(story.central.data()).unwrap().filter_map(Result::ok);
+        assert_eq!(kept.filter(|f| f.file_name().to_string_lossy().contains("replaced")).count(), 1);
+    }
     story.central.start();
     assert_eq!(story.activate(&story.other), Err("server_reconciling".to_owned()), "nobody had to begin it");
     story.contact(&story.holder).unwrap();

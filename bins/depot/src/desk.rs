@@ -105,6 +105,8 @@ pub struct Transfer {
     pub chosen: String,
     /// How far it got.
     pub stage: Stage,
+    /// What stands for the request that the central server answered with what was wished.
+    pub issued: Option<String>,
     /// The answer to its request.
     pub update: Option<Update>,
     /// Why the request was refused.
@@ -235,6 +237,7 @@ mod tests {
             data: Vec::new(),
             chosen: String::new(),
             stage: Stage::Update,
+            issued: None,
             update: Some(update),
             problem: None,
             unproven: 0,

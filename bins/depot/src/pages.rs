@@ -19,6 +19,9 @@ use licensing_wire::problem::Problem;
 use crate::app::App;
 use crate::http::{Answer, Form, Visit, json, plain};
 
+/// The request that comes from the license runtime's page.
+const NO_COOKIE: &str = "agent back";
+
 /// What an address leads to, with its name for the log.
 type Routed = (Result<Answer, Problem>, &'static str);
 
@@ -42,13 +45,15 @@ pub(crate) async fn answer(
             (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method")
         }
     };
-    match outcome {
-        Ok(answer) => (answer, name),
-        Err(problem) => {
-            app.count(client, &problem);
-            (visit.problem(&problem), name)
-        }
+    let mut answer = outcome.unwrap_or_else(|problem| {
+        app.count(client, &problem);
+        visit.problem(&problem)
+    });
+    if name == NO_COOKIE {
+        // No cookie came with this request, so none may be set: it would replace the visitor's.
+        answer.headers_mut().remove(header::SET_COOKIE);
     }
+    (answer, name)
 }
 
 /// What programs and browsers fetch without a visitor.
@@ -80,6 +85,16 @@ async fn machine(app: &Arc<App>, method: &Method, segments: &[&str]) -> Option<(
         }
         _ => None,
     }
+}
+
+/// What a code means, in the visitor's language: the address that problem documents name, and what the script asks when
+/// the license runtime refuses.
+fn explain(visit: &Visit, code: &str) -> Result<Answer, Problem> {
+    let entry = licensing_wire::problem::entry(code)
+        .ok_or_else(|| Problem::from_code("not_found", "there is no such problem"))?;
+    let mut problem = Problem::from_code(entry.code, &entry.code.replace('_', " "));
+    problem.status = 200;
+    Ok(visit.problem(&problem))
 }
 
 fn unknown() -> Routed {
@@ -116,6 +131,8 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
         ["transfers", id, "receipt"] => (deliver::receipt_page(visit, id), "receipt"),
         ["transfers", id, "result"] => (deliver::result_page(visit, id), "result"),
         ["transfers", id, "online"] => (online::page(visit, id), "online"),
+        ["transfers", id, "navigate"] => (navigation::leave(visit, id).await, "navigate"),
+        ["problems", code] => (explain(visit, code), "problem"),
         _ => unknown(),
     }
 }
@@ -126,9 +143,9 @@ async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<
     if segments == ["agent", "back"] {
         let form = match read.await {
             Ok(form) => form,
-            Err(problem) => return (Err(problem), "agent back"),
+            Err(problem) => return (Err(problem), NO_COOKIE),
         };
-        return (navigation::back(visit, &form), "agent back");
+        return (navigation::back(visit, &form), NO_COOKIE);
     }
     let admitted = async {
         visit.check_origin(&parts.headers)?;
@@ -158,7 +175,6 @@ async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<
         ["transfers", id, "online", "template"] => (online::template(visit, id, &form).await, "template"),
         ["transfers", id, "online", "request"] => (online::request(visit, id, &form).await, "request"),
         ["transfers", id, "online", "receipt"] => (online::receipt(visit, id, &form).await, "receipt"),
-        ["transfers", id, "navigate"] => (navigation::leave(visit, id, &form).await, "navigate"),
         ["transfers", id, "answers"] => (navigation::answers(visit, id, &form).await, "answers"),
         _ => unknown(),
     }

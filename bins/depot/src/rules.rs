@@ -114,13 +114,15 @@ impl Rules {
         kind: &str,
         mut wanted: Vec<SelectionMessage>,
     ) -> Vec<SelectionMessage> {
-        let age = |license: &LicenseOverview| license.created_at.clone();
+        // The overview lists what was made at the same moment in the order's own sequence.
+        let age = |at: usize| (overview.licenses[at].created_at.as_str(), at);
         let chosen = |id: &str, wanted: &[SelectionMessage]| wanted.iter().any(|entry| entry.id == id);
         let newest = match self.settings.selection {
             Selection::Free => return wanted,
             Selection::All => None,
             Selection::Older => {
-                let named = overview.licenses.iter().filter(|license| chosen(&license.id, &wanted));
+                let named =
+                    (0..overview.licenses.len()).filter(|at| chosen(&overview.licenses[*at].id, &wanted));
                 match named.map(age).max() {
                     Some(newest) => Some(newest),
                     // Everything is wanted anyway.
@@ -131,11 +133,11 @@ impl Rules {
         if wanted.is_empty() {
             return wanted;
         }
-        for license in &overview.licenses {
+        for (at, license) in overview.licenses.iter().enumerate() {
             let goes_along = license.available > 0
                 && license.firm_code == firm_code
                 && license.containers.iter().any(|allowed| allowed == kind)
-                && newest.as_ref().is_none_or(|newest| age(license) < *newest);
+                && newest.is_none_or(|newest| age(at) < newest);
             if !goes_along {
                 continue;
             }

@@ -62,7 +62,7 @@ fn forms_from_elsewhere_change_nothing() {
     let licenses = browser.enter(&ticket);
     let reference = licenses.link("/tickets/").split('/').nth(2).unwrap().to_owned();
     let begin = format!("/tickets/{reference}/transfers");
-    let forms: [(&str, Vec<(&str, &str)>); 8] = [
+    let forms: [(&str, Vec<(&str, &str)>); 13] = [
         ("/tickets", vec![("ticket", ticket.as_str())]),
         (
             &begin,
@@ -74,6 +74,11 @@ fn forms_from_elsewhere_change_nothing() {
         ("/language", vec![("language", "de")]),
         ("/receipt", vec![]),
         ("/transfers/0/request", vec![]),
+        ("/transfers/0/receipt", vec![]),
+        ("/transfers/0/forget", vec![]),
+        ("/transfers/0/online/template", vec![]),
+        ("/transfers/0/online/request", vec![]),
+        ("/transfers/0/online/receipt", vec![]),
     ];
     let token = browser.token.clone();
     let stranger = {

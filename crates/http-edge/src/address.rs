@@ -35,6 +35,31 @@ pub fn client(connection: Option<ClientAddress>, headers: &HeaderMap, trusted: &
     Some(address)
 }
 
+/// Where this server is for whoever asks, by what the request says: scheme and host, without a slash at the end.
+///
+/// # Security
+/// What comes of it must go back to nobody but whoever sent the request, and not be cached. `X-Forwarded-Proto` and
+/// `X-Forwarded-Host` are believed from trusted proxies only.
+#[must_use]
+pub fn base_url(
+    connection: Option<ClientAddress>,
+    headers: &HeaderMap,
+    trusted: &[IpAddr],
+) -> Option<String> {
+    let proxy = connection.is_some_and(|at| trusted.contains(&at.0.ip().to_canonical()));
+    let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let forwarded = |name: &str| said(name).filter(|_| proxy);
+    let host = forwarded("x-forwarded-host").or_else(|| said("host")).filter(|host| is_host(host))?;
+    let scheme = forwarded("x-forwarded-proto").filter(|scheme| *scheme == "https").unwrap_or("http");
+    Some(format!("{scheme}://{host}"))
+}
+
+/// A host with or without a port.
+fn is_host(host: &str) -> bool {
+    let sound = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(sound)
+}
+
 /// What is counted as one client: the address, of IPv6 the /64 that one subscriber gets.
 #[must_use]
 pub fn subscriber(address: IpAddr) -> IpAddr {
@@ -67,6 +92,21 @@ mod tests {
         assert_eq!(client(from("10.0.0.1"), &HeaderMap::new(), &trusted), ip("10.0.0.1"));
         headers.insert("x-forwarded-for", "nonsense".parse().unwrap());
         assert_eq!(client(from("10.0.0.1"), &headers, &trusted), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn the_address_of_the_server_is_said_by_the_request() {
+        let trusted: Vec<IpAddr> = vec!["10.0.0.1".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        let base = |headers: &HeaderMap, at: &str| base_url(from(at), headers, &trusted);
+        assert_eq!(base(&headers, "9.9.9.9"), None);
+        headers.insert("host", "inner:7870".parse().unwrap());
+        headers.insert("x-forwarded-host", "licenses.example".parse().unwrap());
+        headers.insert("x-forwarded-proto", "https".parse().unwrap());
+        assert_eq!(base(&headers, "9.9.9.9").as_deref(), Some("http://inner:7870"));
+        assert_eq!(base(&headers, "10.0.0.1").as_deref(), Some("https://licenses.example"));
+        headers.insert("x-forwarded-host", "a\"><b".parse().unwrap());
+        assert_eq!(base(&headers, "10.0.0.1"), None);
     }
 
     #[test]

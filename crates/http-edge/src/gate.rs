@@ -74,11 +74,23 @@ impl Gate {
     /// # Errors
     /// The seconds to wait.
     pub fn enter(&self, address: Option<IpAddr>, now: u64) -> Result<(), u64> {
+        self.pass(address, now, true)
+    }
+
+    /// As [`Gate::enter`] without counting; for requests that are counted later.
+    ///
+    /// # Errors
+    /// The seconds to wait.
+    pub fn is_open(&self, address: Option<IpAddr>, now: u64) -> Result<(), u64> {
+        self.pass(address, now, false)
+    }
+
+    fn pass(&self, address: Option<IpAddr>, now: u64, count: bool) -> Result<(), u64> {
         let (requests, failures) = (self.requests_per_minute, self.failures_per_minute);
         let wait = self.with(address, now, |client| {
             let after_failures = if failures == 0 { 0 } else { client.failures.wait(now, failures) };
             let after_requests = if requests == 0 { 0 } else { client.requests.wait(now, requests) };
-            if requests > 0 && after_failures == 0 && after_requests == 0 {
+            if count && requests > 0 && after_failures == 0 && after_requests == 0 {
                 client.requests.fill(now, requests);
             }
             after_failures.max(after_requests)
@@ -126,8 +138,10 @@ mod tests {
     fn requests_are_bounded_per_minute() {
         let gate = Gate::new(3, 0);
         for _ in 0..3 {
+            gate.is_open(ONE, at(0)).unwrap();
             gate.enter(ONE, at(0)).unwrap();
         }
+        assert!(gate.is_open(ONE, at(19)).is_err());
         assert!(gate.enter(ONE, at(19)).is_err());
         gate.enter(ONE, at(20)).unwrap();
         assert!(gate.enter(ONE, at(20)).is_err());

@@ -9,7 +9,7 @@ mod body;
 mod gate;
 mod server;
 
-pub use address::{ClientAddress, client, subscriber};
+pub use address::{ClientAddress, base_url, client, subscriber};
 pub use body::{BodyError, drain, read};
 pub use gate::Gate;
 pub use server::{Bounds, serve};

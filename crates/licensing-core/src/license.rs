@@ -33,6 +33,8 @@ pub struct LicenseLine {
     pub replaces: Option<LicenseId>,
     /// The license that replaces it.
     pub replaced_by: Option<LicenseId>,
+    /// The vendor wants it back, with all that is still to come of what it replaces.
+    pub wanted_back: bool,
     /// Where the quantity is.
     pub ledger: Ledger,
     /// When it was made.
@@ -148,6 +150,7 @@ impl LicenseLine {
             assigned: new.assigned,
             replaces: None,
             replaced_by: None,
+            wanted_back: false,
             ledger: Ledger { fresh: new.quantity, ..Ledger::default() },
             created_at: now,
             version: 0,
@@ -166,7 +169,7 @@ impl LicenseLine {
         let ledger = &self.ledger;
         if ledger.activating + ledger.returning > 0 {
             LineState::Pending
-        } else if self.quantity > 0 && ledger.withdrawn() == self.quantity {
+        } else if ledger.withdrawn() == self.quantity && (self.quantity > 0 || self.wanted_back) {
             if self.replaced_by.is_some() { LineState::Replaced } else { LineState::Withdrawn }
         } else if ledger.active == 0 {
             LineState::Available
@@ -354,6 +357,13 @@ impl LicenseLine {
     pub const fn grow_available(&mut self, quantity: u32) {
         self.quantity += quantity;
         self.ledger.fresh += quantity;
+    }
+
+    /// A replacement that the vendor wants back grows by what came back of the license it replaces: the vendor has that,
+    /// and gives it when he changes his mind.
+    pub const fn grow_withdrawn(&mut self, quantity: u32) {
+        self.quantity += quantity;
+        self.ledger.withdrawn_fresh += quantity;
     }
 
     /// Takes `quantity` that a container was found to hold out of what is available; `false` when it is not there.

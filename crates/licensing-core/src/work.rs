@@ -49,13 +49,14 @@ use crate::zoo::{self, Bug};
 pub struct Facts {
     /// The ticket of the request; `None` for a bare receipt.
     pub ticket: Option<Ticket>,
-    /// Every line of the ticket, of a live activation in the firm item, assigned to the container, replacing one of
-    /// these, or named by the context.
+    /// Every line of the ticket, of a live activation in the firm item, assigned to the container, named by the context,
+    /// and whatever replaces one of these, to the end.
     pub lines: Vec<LicenseLine>,
     /// Every live activation in the firm item, whatever its ticket.
     pub activations: Vec<Activation>,
     /// Live activations of the ticket's lines in other containers, and when a container is restored all that are
-    /// live in the old one under the firm code.
+    /// live in the old one under the firm code; while the server is reconciled also those of licenses that the context
+    /// names.
     pub elsewhere: Vec<Activation>,
     /// The containers of those.
     pub others: Vec<ContainerRecord>,

@@ -13,7 +13,7 @@ use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::update_item::{UpdateScope, UpdateTerms};
 use licensing_core::work::Decline;
-use licensing_testkit::proof::Figures;
+use licensing_testkit::proof::{self, Figures};
 use licensing_testkit::server::{Server, definition, firm, product};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
@@ -395,11 +395,10 @@ pub(crate) fn play(histories: u32, shorten: bool) -> Result<(), String> {
 
 #[test]
 pub(crate) fn nothing_is_ever_lost_or_doubled() {
-    // Raised by `cargo xtask test --long` through proptest's own variable.
-    let histories = ProptestConfig::default().cases.max(2_000);
-    play(histories, true).unwrap();
+    let count = proof::size(2_000, 200_000);
+    play(u32::try_from(count).unwrap(), true).unwrap();
     let (what, unit) = ("random histories of the whole life, real files", "histories of up to 60 steps");
-    Figures { name: "core-histories", what, count: histories.into(), unit, seeds: None, more: vec![] }.tell();
+    Figures { name: "core-histories", what, count, unit, seeds: None, more: vec![] }.tell();
 }
 
 /// A copy of a container taken at any moment and put back later never gets anything: the server answers that

@@ -1,7 +1,7 @@
 //! The small world of two containers and a license of quantity two, explored completely: see
 //! `licensing_testkit::small`. Each test is one corner of it; together they have every transition of the core.
 
-use licensing_testkit::proof::Figures;
+use licensing_testkit::proof::{self, Figures};
 use licensing_testkit::small::{Bounds, explore};
 
 /// The corners, small enough for every run.
@@ -36,6 +36,7 @@ pub(crate) mod corner {
 }
 
 fn hold(name: &'static str, what: &'static str, bounds: Bounds, most: u64) {
+    proof::commit();
     let explored = explore(bounds, most).unwrap_or_else(|found| panic!("{found}"));
     let more = vec![
         ("transitions", explored.transitions),

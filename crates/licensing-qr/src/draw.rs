@@ -10,6 +10,8 @@ use crate::{Part, QrError};
 
 /// Light modules around a code, so that cameras find it.
 const QUIET: usize = 4;
+/// CSS pixels of a module in a drawing, where nothing else is said: whole ones, so that all are of one size.
+const PIXELS: usize = 5;
 /// Pixels of a module in a picture.
 const SCALE: usize = 6;
 
@@ -37,7 +39,7 @@ impl Modules {
     }
 }
 
-/// A code as SVG: black on white, whatever is around it, and as large as its place.
+/// A code as SVG: black on white, whatever is around it, and to be shown at its own size.
 ///
 /// # Errors
 /// [`QrError::FileTooLong`]: no code holds so much.
@@ -55,8 +57,9 @@ pub fn svg(part: &Part) -> Result<String, QrError> {
             x += run.max(1);
         }
     }
+    let pixels = width * PIXELS;
     Ok(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {width}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{pixels}\" height=\"{pixels}\" viewBox=\"0 0 {width} {width}\" \
          shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{width}v{width}h-{width}z\"/>\
          <path d=\"{path}\"/></svg>"
     ))

@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use image::imageops::{FilterType, resize};
 use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits};
 use rqrr::PreparedImage;
 
@@ -33,13 +34,14 @@ pub fn read_picture(bytes: &[u8]) -> Result<Vec<Part>, QrError> {
     if width.max(height) > FIRST_SIDE {
         let side = |length: u32| length * FIRST_SIDE / width.max(height);
         let small = image::imageops::thumbnail(&picture, side(width).max(1), side(height).max(1));
-        outcome = codes(small);
+        outcome = codes(&small);
     }
-    if outcome.is_err() {
-        let of_all = codes(picture);
-        if of_all != Err(QrError::NoCode) {
-            outcome = of_all;
-        }
+    if outcome == Err(QrError::NoCode) {
+        outcome = codes(&picture);
+    }
+    if outcome == Err(QrError::NoCode) && width.max(height) <= FIRST_SIDE {
+        // Captured from a screen: modules of three pixels and then of four. Larger they are even.
+        outcome = codes(&resize(&picture, width * 2, height * 2, FilterType::Triangle));
     }
     outcome
 }
@@ -64,7 +66,7 @@ fn decode(bytes: &[u8]) -> Result<DynamicImage, QrError> {
     reader.decode().map_err(|_| QrError::NoPicture)
 }
 
-fn codes(picture: GrayImage) -> Result<Vec<Part>, QrError> {
+fn codes(picture: &GrayImage) -> Result<Vec<Part>, QrError> {
     let (width, height) = picture.dimensions();
     let of_pixel = |x: usize, y: usize| picture.as_raw()[y * width as usize + x];
     let mut prepared = PreparedImage::prepare_from_greyscale(width as usize, height as usize, of_pixel);

@@ -65,6 +65,19 @@ fn a_photograph_with_everything_around_it_is_read() {
 }
 
 #[test]
+fn a_code_captured_from_a_screen_is_read_at_any_scale() {
+    let part = encode(&file(PART_BYTES), PART_BYTES).expect("codes").remove(0);
+    let code = image::load_from_memory(&png(&part).expect("a picture")).expect("a picture").into_luma8();
+    for side in [360, 420, 421, 500, 565, 640] {
+        for filter in [image::imageops::FilterType::Nearest, image::imageops::FilterType::Triangle] {
+            let shown = image::imageops::resize(&code, side, side, filter);
+            let read = read_picture(&saved(DynamicImage::ImageLuma8(shown), ImageFormat::Png));
+            assert_eq!(read, Ok(vec![part.clone()]), "{side} {filter:?}");
+        }
+    }
+}
+
+#[test]
 fn several_codes_in_one_picture_are_all_read() {
     let parts = encode(&file(900), 450).expect("codes");
     let pictures: Vec<GrayImage> = parts
@@ -161,7 +174,7 @@ fn a_terminal_shows_the_very_code() {
         assert_eq!(read, [part.clone()]);
     }
     let drawn = svg(&part).expect("a drawing");
-    assert!(drawn.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "), "{drawn}");
+    assert!(drawn.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\""), "{drawn}");
 }
 
 proptest! {

@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use licensing_store::copy::Part;
 use tokio::runtime::Handle;
+use tokio::time::sleep;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Statement};
 
@@ -28,6 +31,15 @@ pub enum OpenError {
         /// Version needed.
         needed: usize,
     },
+    /// Another database is being copied into it.
+    #[error("the database is an unfinished copy of {0}")]
+    Unfinished(String),
+    /// It was copied to another place, or is being copied there.
+    #[error("the database was moved to {0}, or is being moved there")]
+    Moved(String),
+    /// It is being moved, or a server uses what is to be moved.
+    #[error("the database is in use")]
+    InUse,
     /// Texts would not survive.
     #[error("the database has the encoding {0}; create it with ENCODING 'UTF8'")]
     Encoding(String),
@@ -121,9 +133,49 @@ pub(crate) async fn raw(
     Ok((client, doubtful))
 }
 
+/// Every connection of a server holds this lock with others; whoever moves the database holds it alone.
+pub(crate) const IN_USE: i64 = 6_000_011;
+
+/// How often somebody who is just finishing a move is waited for.
+const LOOKS: u32 = 30;
+/// Between two looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+
+/// Fails when the database has a part in a move, and keeps one from beginning as long as the connection lives.
+async fn keep_from_moving(client: &Client) -> Result<(), OpenError> {
+    let sql = format!(
+        "SELECT pg_try_advisory_lock_shared({IN_USE}), part, other FROM (VALUES (1)) AS one (id)
+         LEFT JOIN moves USING (id)"
+    );
+    for look in 1.. {
+        let row = client.query_one(&sql, &[]).await?;
+        let (free, part, other): (bool, Option<&str>, Option<&str>) = (row.get(0), row.get(1), row.get(2));
+        let other = other.unwrap_or_default().to_owned();
+        match part.map(Part::parse) {
+            None if free => return Ok(()),
+            None if look < LOOKS => sleep(BETWEEN_LOOKS).await,
+            None => break,
+            Some(Some(Part::Filling)) => return Err(OpenError::Unfinished(other)),
+            Some(_) => return Err(OpenError::Moved(other)),
+        }
+    }
+    Err(OpenError::InUse)
+}
+
 impl Connection {
-    /// Connects and checks that the database is one this program may write to.
+    /// Connects and checks that the database is one this program may write to, and that has no part in a move.
     pub(crate) async fn open(settings: &Settings, tls: &Tls, runtime: &Handle) -> Result<Self, OpenError> {
+        let connection = Self::open_despite_move(settings, tls, runtime).await?;
+        keep_from_moving(&connection.client).await?;
+        Ok(connection)
+    }
+
+    /// Connects and checks that the database is one this program may write to.
+    pub(crate) async fn open_despite_move(
+        settings: &Settings,
+        tls: &Tls,
+        runtime: &Handle,
+    ) -> Result<Self, OpenError> {
         let (client, doubtful) = raw(settings, tls, runtime).await?;
         let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
         if encoding != "UTF8" {

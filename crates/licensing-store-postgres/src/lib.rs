@@ -11,6 +11,7 @@
 mod audit;
 mod commit;
 mod connect;
+mod copy;
 mod events;
 mod load;
 mod migrate;
@@ -24,6 +25,7 @@ mod tls;
 mod write;
 
 pub use connect::OpenError;
+pub use copy::PostgresEnd;
 pub use migrate::SCHEMA_VERSION;
 pub use settings::{InvalidUrl, Settings};
 pub use store::PostgresStore;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use licensing_core::activation::Activation;
 use licensing_core::container::{FirmRecord, PendingStep};
-use licensing_core::ids::{ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{
+    ActivationId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId,
+};
 use licensing_core::license::LicenseLine;
 use licensing_core::work::Facts;
 use licensing_store::{FactsQuery, FirmBooks, FoundLicense, LicenseQuery, StoreError};
@@ -39,6 +41,9 @@ const ELSEWHERE: &str = query::activation!(
     query::live!(),
     " ORDER BY container, firm_code, id"
 );
+
+const HOLDING: &str =
+    query::activation!("WHERE license = ANY($1) AND container <> $2 AND ", query::live!(), " ORDER BY id");
 
 const HOLDERS: &str = "SELECT serial, identity_key, sealing_key, test_host, status, registered_at, version
     FROM containers WHERE serial = ANY($1) ORDER BY serial";
@@ -100,7 +105,15 @@ pub(crate) async fn facts(connection: &mut Connection, wanted: &FactsQuery) -> R
             facts.elsewhere = elsewhere(connection, ticket, wanted.serial).await?;
         }
     }
-    if wanted.elsewhere || wanted.old.is_some() {
+    if facts.reconciling.is_some() && !wanted.named.is_empty() {
+        // What is live elsewhere of the licenses that the context names: a restored database may be wrong about it.
+        let known: BTreeSet<ActivationId> = facts.elsewhere.iter().map(|a| a.id).collect();
+        let named: Vec<Vec<u8>> = wanted.named.iter().map(|id| id.0.to_vec()).collect();
+        let steps = [Step::query(HOLDING, values![named, serial_number(wanted.serial)])];
+        let found = all(&Answers::of(connection, &steps).await?.next(), "activations", rows::activation)?;
+        facts.elsewhere.extend(found.into_iter().filter(|a| !known.contains(&a.id)));
+    }
+    if wanted.elsewhere || wanted.old.is_some() || facts.reconciling.is_some() {
         let holders: BTreeSet<i64> =
             facts.elsewhere.iter().map(|a| a.container).chain(wanted.old).map(serial_number).collect();
         let steps = [Step::query(HOLDERS, values![holders.into_iter().collect::<Vec<i64>>()])];
@@ -216,10 +229,15 @@ async fn other_lines(
     let named = wanted.named.iter().filter(|id| known.insert(**id));
     facts.lines.extend(named.filter_map(|id| loaded.remove(id)).collect::<Vec<_>>());
     facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
-    let replacing: Vec<LicenseId> =
-        facts.lines.iter().filter_map(|line| line.replaced_by).filter(|id| known.insert(*id)).collect();
-    let mut replacements = lines(connection, &replacing).await?;
-    facts.lines.extend(replacing.iter().filter_map(|id| replacements.remove(id)));
+    let mut at = 0;
+    // What replaces a line may itself be replaced.
+    while at < facts.lines.len() {
+        let replaced = facts.lines.iter().skip(at).filter_map(|line| line.replaced_by);
+        let replacing: Vec<LicenseId> = replaced.filter(|id| known.insert(*id)).collect();
+        at = facts.lines.len();
+        let mut replacements = lines(connection, &replacing).await?;
+        facts.lines.extend(replacing.iter().filter_map(|id| replacements.remove(id)));
+    }
     Ok(())
 }
 

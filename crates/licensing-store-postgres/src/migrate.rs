@@ -5,8 +5,12 @@ use tokio_postgres::Client;
 use crate::connect::OpenError;
 
 /// Every migration, in order. Never edit one that was shipped; append.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_whole_life.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_whole_life.sql"),
+    include_str!("migrations/0003_moves.sql"),
+    include_str!("migrations/0004_wanted_back.sql"),
+];
 
 /// The schema version this program reads and writes.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
@@ -29,7 +33,15 @@ pub(crate) async fn version(client: &Client) -> Result<usize, tokio_postgres::Er
 /// # Errors
 /// There is one already.
 pub(crate) async fn create(client: &Client) -> Result<(), OpenError> {
-    let (before, _) = apply(client, true).await?;
+    create_and(client, "").await
+}
+
+/// As [`create`], and runs some SQL in the transaction of the migrations.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn create_and(client: &Client, last: &str) -> Result<(), OpenError> {
+    let (before, _) = apply(client, true, last).await?;
     if before == 0 { Ok(()) } else { Err(OpenError::Exists) }
 }
 
@@ -38,15 +50,15 @@ pub(crate) async fn create(client: &Client) -> Result<(), OpenError> {
 /// # Errors
 /// It has none, or one of a newer program.
 pub(crate) async fn upgrade(client: &Client) -> Result<usize, OpenError> {
-    let (before, after) = apply(client, false).await?;
+    let (before, after) = apply(client, false, "").await?;
     Ok(after - before)
 }
 
-async fn apply(client: &Client, create: bool) -> Result<(usize, usize), OpenError> {
+async fn apply(client: &Client, create: bool, last: &str) -> Result<(usize, usize), OpenError> {
     let mut first = None;
     loop {
         client.batch_execute("BEGIN").await?;
-        let outcome = apply_next(client, create, first).await;
+        let outcome = apply_next(client, create, first, last).await;
         client.batch_execute(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
         let (found, done) = outcome?;
         let before = *first.get_or_insert(found);
@@ -56,8 +68,13 @@ async fn apply(client: &Client, create: bool) -> Result<(usize, usize), OpenErro
     }
 }
 
-/// Applies one migration under the lock: the version found before it, and whether there was nothing to do.
-async fn apply_next(client: &Client, create: bool, first: Option<usize>) -> Result<(usize, bool), OpenError> {
+/// Applies one migration under the lock, or all to a new database: the version found before it, and whether there was nothing to do.
+async fn apply_next(
+    client: &Client,
+    create: bool,
+    first: Option<usize>,
+    last: &str,
+) -> Result<(usize, bool), OpenError> {
     client.batch_execute(LOCK).await?;
     let found = version(client).await?;
     let unknown = || OpenError::Schema { found, needed: SCHEMA_VERSION };
@@ -67,14 +84,24 @@ async fn apply_next(client: &Client, create: bool, first: Option<usize>) -> Resu
     if found > SCHEMA_VERSION || !(may || create) {
         return Err(unknown());
     }
-    let Some(sql) = MIGRATIONS.get(found).filter(|_| may) else { return Ok((found, true)) };
+    let missing = MIGRATIONS.get(found..).unwrap_or_default();
+    if missing.is_empty() || !may {
+        return Ok((found, true));
+    }
+    // A new database gets all of them at once: half a schema would be neither new nor old.
+    let next = if found == 0 { missing } else { &missing[..1] };
     if found == 0 {
         client.batch_execute("CREATE TABLE schema_version (version BIGINT NOT NULL)").await?;
         client.batch_execute("INSERT INTO schema_version VALUES (0)").await?;
     }
-    client.batch_execute(sql).await?;
-    let version = i64::try_from(found + 1).unwrap_or(i64::MAX);
+    for sql in next {
+        client.batch_execute(sql).await?;
+    }
+    let version = i64::try_from(found + next.len()).unwrap_or(i64::MAX);
     client.execute("UPDATE schema_version SET version = $1", &[&version]).await?;
+    if found == 0 {
+        client.batch_execute(last).await?;
+    }
     Ok((found, false))
 }
 

@@ -21,13 +21,29 @@ pub(crate) struct Pool {
     tls: Tls,
     runtime: Handle,
     permits: Arc<Semaphore>,
+    /// Whether a part in a move keeps nobody from the database.
+    despite_move: bool,
     idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
     pub(crate) fn new(settings: Settings, tls: Tls, runtime: Handle) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(settings.pool_size));
-        Arc::new(Self { settings, tls, runtime, permits, idle: Mutex::default() })
+        Arc::new(Self { settings, tls, runtime, permits, despite_move: false, idle: Mutex::default() })
+    }
+
+    /// A pool for a database whatever its part in a move.
+    pub(crate) fn despite_move(settings: Settings, tls: Tls, runtime: Handle) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(settings.pool_size));
+        Arc::new(Self { settings, tls, runtime, permits, despite_move: true, idle: Mutex::default() })
+    }
+
+    async fn connect(&self) -> Result<Connection, OpenError> {
+        if self.despite_move {
+            Connection::open_despite_move(&self.settings, &self.tls, &self.runtime).await
+        } else {
+            Connection::open(&self.settings, &self.tls, &self.runtime).await
+        }
     }
 
     pub(crate) const fn runtime(&self) -> &Handle {
@@ -52,7 +68,7 @@ impl Pool {
                 Some(connection) => return Ok(self.lease(connection, permit)),
                 None => {}
             }
-            match Connection::open(&self.settings, &self.tls, &self.runtime).await {
+            match self.connect().await {
                 Ok(connection) => return Ok(self.lease(connection, permit)),
                 // Everything else does not pass by itself.
                 Err(OpenError::Unreachable(_)) if Instant::now() + BETWEEN_ATTEMPTS < deadline => {

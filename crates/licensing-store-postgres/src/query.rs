@@ -5,7 +5,7 @@ macro_rules! license_columns {
     () => {
         "l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation, l.fresh, l.carried,
             l.activating, l.active, l.being_returned, l.withdrawn, l.withdrawn_carried, l.assigned, l.replaces,
-            l.replaced_by, l.created_at, l.version"
+            l.replaced_by, l.wanted_back, l.created_at, l.version"
     };
 }
 

@@ -74,6 +74,18 @@ impl PostgresStore {
         Ok(store)
     }
 
+    /// Opens a database although it has a part in a move, which keeps every server from it: to look at a copy before
+    /// it is taken into use, and to prepare the source of a move for use again.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`], but for the move.
+    pub async fn open_despite_move(settings: Settings, runtime: Handle) -> Result<Self, OpenError> {
+        let tls = Tls::new(&settings)?;
+        let store = Self { pool: Pool::despite_move(settings, tls, runtime) };
+        store.check().await?;
+        Ok(store)
+    }
+
     /// A store that connects when it is used: for a server that starts while its database is away. Until it is
     /// there, everything is answered with [`StoreError::Unavailable`].
     ///

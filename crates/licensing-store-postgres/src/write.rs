@@ -199,8 +199,8 @@ impl Batch {
         self.execute(
             "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
                 activating, active, being_returned, withdrawn, withdrawn_carried, assigned, replaces, replaced_by,
-                created_at, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1)",
+                wanted_back, created_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, 1)",
             values![
                 line.id.0.to_vec(),
                 line.ticket.0.to_vec(),
@@ -219,6 +219,7 @@ impl Batch {
                 line.assigned.map(serial_number),
                 line.replaces.map(|id| id.0.to_vec()),
                 line.replaced_by.map(|id| id.0.to_vec()),
+                line.wanted_back,
                 secs(line.created_at),
             ],
         );
@@ -230,7 +231,7 @@ impl Batch {
             must_hit!(
                 "UPDATE licenses SET quantity = $1, generation = $2, fresh = $3, carried = $4, activating = $5,
                     active = $6, being_returned = $7, withdrawn = $8, withdrawn_carried = $9, assigned = $10,
-                    replaced_by = $11, version = version + 1 WHERE id = $12 AND version = $13"
+                    replaced_by = $11, wanted_back = $12, version = version + 1 WHERE id = $13 AND version = $14"
             ),
             values![
                 small(line.quantity),
@@ -244,6 +245,7 @@ impl Batch {
                 document::write_shares(&ledger.withdrawn_carried),
                 line.assigned.map(serial_number),
                 line.replaced_by.map(|id| id.0.to_vec()),
+                line.wanted_back,
                 line.id.0.to_vec(),
                 signed(line.version),
             ],
@@ -255,8 +257,9 @@ impl Batch {
         self.execute(
             must_hit!(
                 "UPDATE activations SET entry = $1, quantity = $2, units = $3, expires = $4, maintenance_until = $5,
-                    added_uses = $6, feature_map = $7, state = $8, step = $9, activated_at = $10, ended_at = $11,
-                    proof = $12, withdraw = $13, version = version + 1 WHERE id = $14 AND version = $15"
+                    usage_started = $6, added_uses = $7, feature_map = $8, state = $9, step = $10, activated_at = $11,
+                    ended_at = $12, proof = $13, withdraw = $14, update_effect = $15, version = version + 1
+                 WHERE id = $16 AND version = $17"
             ),
             values![
                 activation.entry.0.to_vec(),
@@ -264,6 +267,7 @@ impl Batch {
                 remainder.units.map(signed),
                 remainder.expires.map(secs),
                 remainder.maintenance_until.map(secs),
+                remainder.usage_started.map(secs),
                 signed(remainder.added_uses),
                 remainder.feature_map.map(small),
                 activation.state.name(),
@@ -272,6 +276,7 @@ impl Batch {
                 state.ended_at,
                 state.proof.map(|digest| digest.to_vec()),
                 activation.withdraw,
+                activation.update.as_ref().map(document::write_update),
                 activation.id.0.to_vec(),
                 signed(activation.version),
             ],

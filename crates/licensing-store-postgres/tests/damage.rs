@@ -68,3 +68,25 @@ fn a_server_that_forgets_is_reported() {
     // The servers of the tests do not sync: nothing there has to survive the machine.
     assert_eq!(block_on(open(&runtime, &database).unsafe_settings()).unwrap(), ["fsync is off"]);
 }
+
+#[test]
+fn a_move_takes_every_table_and_column() {
+    let (database, _) = filled();
+    let mut described: Vec<String> = Vec::new();
+    for table in &licensing_store::copy::TABLES {
+        let columns = table.columns.iter();
+        described.extend(columns.map(|column| format!("{}|{}|{:?}", table.name, column.name, column.kind)));
+    }
+    described.sort();
+    let stored = database
+        .sql(
+            "SELECT table_name, column_name, CASE data_type WHEN 'bigint' THEN 'Integer' WHEN 'boolean' THEN 'Flag'
+                WHEN 'text' THEN 'Text' WHEN 'bytea' THEN 'Blob' ELSE data_type END
+             FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name NOT IN ('moves', 'commits', 'schema_version', 'events_sequence')",
+        )
+        .unwrap();
+    let mut stored: Vec<String> = stored.lines().map(str::to_owned).collect();
+    stored.sort();
+    assert_eq!(described, stored);
+}

@@ -5,6 +5,7 @@
 //! go to a few reader threads with connections of their own. No thread of the caller ever waits for the disk.
 
 mod audit;
+mod copy;
 mod load;
 mod migrate;
 mod query;
@@ -14,5 +15,6 @@ mod store;
 mod threads;
 mod write;
 
+pub use copy::SqliteEnd;
 pub use migrate::{OpenError, SCHEMA_VERSION};
 pub use store::SqliteStore;

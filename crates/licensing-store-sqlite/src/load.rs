@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use licensing_core::activation::Activation;
 use licensing_core::container::{ContainerRecord, FirmRecord};
-use licensing_core::ids::{ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId};
+use licensing_core::ids::{
+    ActivationId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId,
+};
 use licensing_core::license::LicenseLine;
 use licensing_core::time::Timestamp;
 use licensing_core::work::Facts;
@@ -94,7 +96,11 @@ pub(crate) fn facts(db: &mut Connection, wanted: &FactsQuery) -> Result<Facts, S
         facts.elsewhere = live_in(db, old, wanted.firm_code)?;
         facts.old_firm = firm(db, old, wanted.firm_code)?;
     }
-    if wanted.elsewhere || wanted.old.is_some() {
+    facts.reconciling = reconciling(db)?;
+    if facts.reconciling.is_some() {
+        holders_of_named(db, wanted, &mut facts)?;
+    }
+    if wanted.elsewhere || wanted.old.is_some() || facts.reconciling.is_some() {
         let holders: BTreeSet<ContainerSerial> =
             facts.elsewhere.iter().map(|a| a.container).chain(wanted.old).collect();
         for holder in holders {
@@ -108,9 +114,21 @@ pub(crate) fn facts(db: &mut Connection, wanted: &FactsQuery) -> Result<Facts, S
     let key = params![serial, firm_code, signed(wanted.sequence)];
     facts.seen_under_sequence = one(db, "contexts", sql, key, rows::context)?;
     facts.blacklist_version = blacklist_version(db)?;
-    facts.reconciling = reconciling(db)?;
     snapshot.finish().map_err(|error| store_error(&error))?;
     Ok(facts)
+}
+
+/// What is live elsewhere of the licenses that the context names: a restored database may be wrong about it.
+fn holders_of_named(db: &Connection, wanted: &FactsQuery, facts: &mut Facts) -> Result<(), StoreError> {
+    let mut known: BTreeSet<ActivationId> = facts.elsewhere.iter().map(|a| a.id).collect();
+    let sql =
+        format!("{} WHERE license = ? AND container <> ? AND {} ORDER BY id", query::ACTIVATION, query::LIVE);
+    for license in &wanted.named {
+        let key = params![license.0, serial_number(wanted.serial)];
+        let found = all(db, "activations", &sql, key, rows::activation)?;
+        facts.elsewhere.extend(found.into_iter().filter(|a| known.insert(a.id)));
+    }
+    Ok(())
 }
 
 /// Lines that are not of the ticket: of what is in the containers, assigned, named by the context, or replacing one.
@@ -131,11 +149,13 @@ fn other_lines(db: &Connection, wanted: &FactsQuery, facts: &mut Facts) -> Resul
     let sql = format!("{} WHERE l.assigned = ? ORDER BY l.id", query::LICENSE);
     let assigned = all(db, "licenses", &sql, params![serial_number(wanted.serial)], rows::license)?;
     facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
-    let replacing: Vec<LicenseId> = facts.lines.iter().filter_map(|line| line.replaced_by).collect();
-    for id in replacing {
-        if known.insert(id) {
+    let mut at = 0;
+    // What replaces a line may itself be replaced.
+    while let Some(line) = facts.lines.get(at) {
+        if let Some(id) = line.replaced_by.filter(|id| known.insert(*id)) {
             facts.lines.extend(license(db, id)?);
         }
+        at += 1;
     }
     Ok(())
 }

@@ -3,11 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use licensing_store::copy::Part;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
 
 /// Every migration, in order. Never edit one that was shipped; append.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_whole_life.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_whole_life.sql"),
+    include_str!("migrations/0003_moves.sql"),
+    include_str!("migrations/0004_wanted_back.sql"),
+];
 
 /// The schema version this program reads and writes.
 pub const SCHEMA_VERSION: usize = MIGRATIONS.len();
@@ -35,6 +40,12 @@ pub enum OpenError {
         /// Version needed.
         needed: usize,
     },
+    /// Another database is being copied into it.
+    #[error("the database is an unfinished copy of {0}")]
+    Unfinished(String),
+    /// It was copied to another place, or is being copied there.
+    #[error("the database was moved to {0}, or is being moved there")]
+    Moved(String),
     /// The SQLite library is too old to be trusted with licenses.
     #[error("SQLite {0} is too old")]
     Library(&'static str),
@@ -71,13 +82,26 @@ pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, OpenE
     Ok(connection)
 }
 
-fn version_of(connection: &Connection) -> Result<usize, OpenError> {
+pub(crate) fn version_of(connection: &Connection) -> Result<usize, OpenError> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(usize::try_from(found).unwrap_or(usize::MAX))
 }
 
-/// Fails unless the database has exactly the schema this program knows.
+/// Fails unless the database has exactly the schema this program knows, and has no part in a move.
 pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
+    check_version(connection)?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let mark: Option<(String, String)> =
+        connection.query_row("SELECT part, other FROM moves", [], read).optional()?;
+    match mark {
+        None => Ok(()),
+        Some((part, other)) if Part::parse(&part) == Some(Part::Filling) => Err(OpenError::Unfinished(other)),
+        Some((_, other)) => Err(OpenError::Moved(other)),
+    }
+}
+
+/// Fails unless the database has exactly the schema this program knows.
+pub(crate) fn check_version(connection: &Connection) -> Result<(), OpenError> {
     let found = version_of(connection)?;
     if found == SCHEMA_VERSION { Ok(()) } else { Err(OpenError::Schema { found, needed: SCHEMA_VERSION }) }
 }
@@ -87,21 +111,32 @@ pub(crate) fn check(connection: &Connection) -> Result<(), OpenError> {
 pub(crate) fn upgrade(connection: &mut Connection) -> Result<usize, OpenError> {
     match version_of(connection)? {
         0 => Err(OpenError::Schema { found: 0, needed: SCHEMA_VERSION }),
-        _ => migrate(connection),
+        _ => migrate(connection, |_| Ok(())),
     }
 }
 
-/// Applies the migrations that are missing, each in a transaction of its own.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<usize, OpenError> {
+/// Applies the migrations that are missing, each in a transaction of its own; a new database gets all of them in one,
+/// and `last` with them.
+pub(crate) fn migrate(
+    connection: &mut Connection,
+    last: impl Fn(&Transaction<'_>) -> rusqlite::Result<()>,
+) -> Result<usize, OpenError> {
     let found = version_of(connection)?;
     if found > SCHEMA_VERSION {
         return Err(OpenError::Schema { found, needed: SCHEMA_VERSION });
     }
-    for (at, sql) in MIGRATIONS.iter().enumerate().skip(found) {
+    let missing = &MIGRATIONS[found..];
+    for (at, group) in (found..).zip(missing.chunks(if found == 0 { SCHEMA_VERSION } else { 1 })) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(sql)?;
-        transaction.pragma_update(None, "user_version", i64::try_from(at + 1).unwrap_or(i64::MAX))?;
+        for sql in group {
+            transaction.execute_batch(sql)?;
+        }
+        let version = i64::try_from(at + group.len()).unwrap_or(i64::MAX);
+        transaction.pragma_update(None, "user_version", version)?;
+        if found == 0 {
+            last(&transaction)?;
+        }
         transaction.commit()?;
     }
-    Ok(SCHEMA_VERSION - found)
+    Ok(missing.len())
 }

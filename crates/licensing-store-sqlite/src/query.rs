@@ -4,7 +4,7 @@
 pub(crate) const LICENSE: &str =
     "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
     l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.withdrawn_carried, l.assigned,
-    l.replaces, l.replaced_by, l.created_at, l.version
+    l.replaces, l.replaced_by, l.wanted_back, l.created_at, l.version
     FROM licenses l LEFT JOIN definitions d ON d.hash = l.definition";
 
 pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,

@@ -51,7 +51,7 @@ impl SqliteStore {
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = migrate::connect(path, flags)?;
-        migrate::migrate(&mut connection)?;
+        migrate::migrate(&mut connection, |_| Ok(()))?;
         Self::start(connection, path, READERS)
     }
 
@@ -61,6 +61,20 @@ impl SqliteStore {
     /// There is none, it is of another version, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_with_readers(path, READERS)
+    }
+
+    /// Opens a database although it has a part in a move, which keeps every server from it: to look at a copy before
+    /// it is taken into use, and to prepare the source of a move for use again.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], but for the move.
+    pub fn open_despite_move(path: &Path) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(OpenError::Missing);
+        }
+        let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        migrate::check_version(&connection)?;
+        Self::start(connection, path, 1)
     }
 
     /// As [`SqliteStore::open`], with so many connections for reading: fewer open faster.

@@ -160,8 +160,8 @@ fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
         db,
         "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
             activating, active, being_returned, withdrawn, withdrawn_carried, assigned, replaces, replaced_by,
-            created_at, version)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+            wanted_back, created_at, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             line.id.0,
             line.ticket.0,
@@ -180,6 +180,7 @@ fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
             line.assigned.map(serial_number),
             line.replaces.map(|id| id.0),
             line.replaced_by.map(|id| id.0),
+            line.wanted_back,
             secs(line.created_at)
         ],
     )
@@ -191,7 +192,7 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
         db,
         "UPDATE licenses SET quantity = ?, generation = ?, fresh = ?, carried = ?, activating = ?, active = ?,
             being_returned = ?, withdrawn = ?, withdrawn_carried = ?, assigned = ?, replaced_by = ?,
-            version = version + 1 WHERE id = ? AND version = ?",
+            wanted_back = ?, version = version + 1 WHERE id = ? AND version = ?",
         params![
             line.quantity,
             line.generation,
@@ -204,6 +205,7 @@ fn update_license(db: &Connection, line: &LicenseLine) -> Written {
             document::write_shares(&ledger.withdrawn_carried),
             line.assigned.map(serial_number),
             line.replaced_by.map(|id| id.0),
+            line.wanted_back,
             line.id.0,
             signed(line.version)
         ],
@@ -218,14 +220,15 @@ fn put_activation(db: &Connection, activation: &Activation) -> Written {
         return execute_one(
             db,
             "UPDATE activations SET entry = ?, quantity = ?, units = ?, expires = ?, maintenance_until = ?,
-                added_uses = ?, feature_map = ?, state = ?, step = ?, activated_at = ?, ended_at = ?, proof = ?,
-                withdraw = ?, version = version + 1 WHERE id = ? AND version = ?",
+                usage_started = ?, added_uses = ?, feature_map = ?, state = ?, step = ?, activated_at = ?, ended_at = ?,
+                proof = ?, withdraw = ?, update_effect = ?, version = version + 1 WHERE id = ? AND version = ?",
             params![
                 activation.entry.0,
                 activation.quantity,
                 remainder.units.map(signed),
                 remainder.expires.map(secs),
                 remainder.maintenance_until.map(secs),
+                remainder.usage_started.map(secs),
                 signed(remainder.added_uses),
                 remainder.feature_map,
                 state.name(),
@@ -234,6 +237,7 @@ fn put_activation(db: &Connection, activation: &Activation) -> Written {
                 ended_at,
                 proof,
                 activation.withdraw,
+                activation.update.as_ref().map(document::write_update),
                 activation.id.0,
                 signed(activation.version)
             ],

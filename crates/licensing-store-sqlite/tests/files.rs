@@ -164,3 +164,37 @@ fn a_store_can_be_held_as_the_port() {
     let store: Subject = Arc::new(SqliteStore::create(&folder.path().join("central.db")).unwrap());
     assert_eq!(block_on(store.ready()), Ok(()));
 }
+
+#[test]
+fn a_move_takes_every_table_and_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("central.db");
+    drop(SqliteStore::create(&path).unwrap());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let texts = |sql: &str| -> Vec<(String, String)> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let mut described: Vec<(String, String)> = Vec::new();
+    for table in &licensing_store::copy::TABLES {
+        assert_eq!(table.key_columns().count(), table.key.len(), "{}", table.name);
+        // The row's number, which no schema shows.
+        let columns = table.columns.iter().filter(|column| column.name != "arrival");
+        described.extend(
+            columns.map(|column| (table.name.to_owned(), format!("{} {:?}", column.name, column.kind))),
+        );
+    }
+    let stored = texts(
+        "SELECT m.name, c.name || ' ' || CASE
+            WHEN c.name IN ('together', 'test_host', 'resync', 'voided', 'withdraw') THEN 'Flag'
+            ELSE CASE c.type WHEN 'INTEGER' THEN 'Integer' WHEN 'TEXT' THEN 'Text' ELSE 'Blob' END END
+         FROM sqlite_schema m, pragma_table_info(m.name) c
+         WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'moves'",
+    );
+    let sorted = |mut list: Vec<_>| {
+        list.sort();
+        list
+    };
+    assert_eq!(sorted(described), sorted(stored));
+}

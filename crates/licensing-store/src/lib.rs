@@ -23,6 +23,7 @@
 //!   [`CommitError::Unknown`]; asking [`Store::answered`] with the request key resolves it.
 
 pub mod audit;
+pub mod copy;
 pub mod document;
 pub mod rows;
 

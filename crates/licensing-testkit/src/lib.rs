@@ -11,8 +11,11 @@ pub mod golden;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proof;
+#[cfg(unix)]
+pub mod proxy;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;
+pub mod soap_clients;
 
 pub use licensing_core::testing::TestEntropy;

@@ -45,16 +45,26 @@ const SETTINGS: [&str; 8] = [
 
 /// Runs the server until standard input ends, which it does when the process that started it is gone. Lines of it
 /// stop the server, as a power cut of its machine would, and start it again.
+///
+/// A limit on the size of its files makes it believe that the disk is full.
 const GUARD: &str = r#"trap '' INT TERM HUP
 bin=$1 folder=$2; shift 2
 start() { "$bin/postgres" -D "$folder/data" -k "$folder" "$@" </dev/null >>"$folder/log" 2>&1 & server=$!; }
 stop() { kill -QUIT $server; wait $server; }
 start "$@"
 while read -r order; do
-    case $order in stop) stop ;; start) start "$@" ;; esac
+    case $order in
+        stop) stop ;;
+        start) start "$@" ;;
+        full*) ulimit -S -f "${order#full }" ;;
+    esac
 done
 stop 2>/dev/null
 rm -rf "$folder""#;
+
+mod replica;
+
+pub use replica::Pair;
 
 /// Where the programs `postgres`, `initdb` and `psql` are.
 #[must_use]
@@ -136,6 +146,26 @@ impl Cluster {
     }
 
     fn start_after(settings: &[&str], prepare: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<Self> {
+        Self::start_on(settings, |bin, user, data| {
+            let mut initdb = run_as(user, &bin.join("initdb"));
+            initdb.args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "-D",
+            ]);
+            checked("initdb", &initdb.arg(data).current_dir("/").output()?)?;
+            prepare(data)
+        })
+    }
+
+    /// Starts a server on what `make` puts into a folder.
+    fn start_on(
+        settings: &[&str],
+        make: impl FnOnce(&Path, Option<&User>, &Path) -> io::Result<()>,
+    ) -> io::Result<Self> {
         let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
         let user = User::for_root()?;
         let folder = new_folder()?;
@@ -143,17 +173,7 @@ impl Cluster {
             chown(&folder, Some(user.uid), Some(user.gid))?;
         }
         let data = folder.join("data");
-        let mut initdb = run_as(user.as_ref(), &bin.join("initdb"));
-        initdb.args([
-            "--username=postgres",
-            "--auth=trust",
-            "--encoding=UTF8",
-            "--no-locale",
-            "--no-sync",
-            "-D",
-        ]);
-        checked("initdb", &initdb.arg(&data).current_dir("/").output()?)?;
-        prepare(&data)?;
+        make(&bin, user.as_ref(), &data)?;
         let mut guard = run_as(user.as_ref(), Path::new("sh"));
         guard.args(["-c", GUARD, "sh"]).arg(&bin).arg(&folder);
         for setting in SETTINGS.iter().chain(settings) {
@@ -187,6 +207,16 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(10));
         }
         Ok(())
+    }
+
+    /// Makes the server believe that the disk is full: from its next start on no file of it may grow beyond so many
+    /// KiB, or whatever it is with `None`.
+    ///
+    /// # Errors
+    /// It is not a server of this process.
+    pub fn limit_files(&self, kib: Option<u32>) -> io::Result<()> {
+        let limit = kib.map_or("unlimited".to_owned(), |kib| (kib * 2).to_string());
+        self.order(&format!("full {limit}\n"))
     }
 
     /// Starts a server again that was stopped.
@@ -232,15 +262,18 @@ impl Cluster {
     /// # Errors
     /// The server says no.
     pub fn sql(&self, database: &str, sql: &str) -> io::Result<String> {
-        let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
-        let output = Command::new(bin.join("psql"))
-            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
-            .args(["--username=postgres", "--dbname", database, "--port", &self.port, "--host"])
-            .arg(&self.socket)
-            .args(["--command", sql])
-            .output()?;
+        let output = self.psql(database)?.args(["--command", sql]).output()?;
         checked("psql", &output)?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    fn psql(&self, database: &str) -> io::Result<Command> {
+        let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
+        let mut psql = Command::new(bin.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+            .args(["--username=postgres", "--dbname", database, "--port", &self.port, "--host"])
+            .arg(&self.socket);
+        Ok(psql)
     }
 
     /// A new, empty database, dropped with the value.
@@ -249,10 +282,14 @@ impl Cluster {
     /// The server does not make one.
     #[must_use]
     pub fn database(&'static self) -> Database {
+        self.database_from("")
+    }
+
+    fn database_from(&'static self, how: &str) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         for _ in 0..1_000 {
             let name = format!("t_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::SeqCst));
-            match self.sql("postgres", &format!("CREATE DATABASE {name}")) {
+            match self.sql("postgres", &format!("CREATE DATABASE {name}{how}")) {
                 Ok(_) => return Database { cluster: self, name },
                 // Left by a process that had this number before.
                 Err(error) if error.to_string().contains("already exists") => {}
@@ -303,6 +340,50 @@ impl Database {
     /// The server says no.
     pub fn sql(&self, sql: &str) -> io::Result<String> {
         self.cluster.sql(&self.name, sql)
+    }
+
+    /// Another database with everything that is in this one, which nobody may use meanwhile.
+    ///
+    /// # Panics
+    /// The server does not make one.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        self.disconnect().unwrap_or_else(|error| unreachable!("{error}"));
+        self.cluster.database_from(&format!(" TEMPLATE {}", self.name))
+    }
+
+    /// Ends every connection to it.
+    ///
+    /// # Errors
+    /// The server says no.
+    pub fn disconnect(&self) -> io::Result<()> {
+        let others = format!(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{}'",
+            self.name
+        );
+        self.cluster.sql("postgres", &others).map(drop)
+    }
+
+    /// Writes everything in it to a file, as operators do, while it may be in use.
+    ///
+    /// # Errors
+    /// `pg_dump` says no.
+    pub fn dump(&self, file: &Path) -> io::Result<()> {
+        let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
+        let mut dump = Command::new(bin.join("pg_dump"));
+        dump.args(["--username=postgres", "--port", &self.cluster.port, "--host"]).arg(&self.cluster.socket);
+        checked("pg_dump", &dump.arg("--file").arg(file).arg(&self.name).output()?)
+    }
+
+    /// Replaces everything in it with what is in such a file, as operators do.
+    ///
+    /// # Errors
+    /// `psql` says no.
+    pub fn restore(&self, file: &Path) -> io::Result<()> {
+        self.cluster.sql("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name))?;
+        self.cluster.sql("postgres", &format!("CREATE DATABASE {}", self.name))?;
+        let output = self.cluster.psql(&self.name)?.arg("--file").arg(file).output()?;
+        checked("psql", &output)
     }
 }
 

@@ -2,9 +2,14 @@
 //! where `cargo xtask reliability` makes the tables of `docs/reliability.md`.
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 
 /// Set by `cargo xtask test --long`: the proofs run at their large size.
 pub const LONG: &str = "PROOF_LONG";
+
+/// Set by `cargo xtask test`: the commit the proofs were built from.
+pub const COMMIT: &str = "PROOF_COMMIT";
 
 /// Set by hand: exactly so many tries.
 pub const COUNT: &str = "PROOF_COUNT";
@@ -30,7 +35,22 @@ fn number(name: &str) -> Option<u64> {
 /// A setting is not a number.
 #[must_use]
 pub fn size(ci: u64, long: u64) -> u64 {
+    commit();
     number(COUNT).unwrap_or(if setting(LONG).is_some() { long } else { ci })
+}
+
+/// The commit at hand when this was first called, marked when something was changed since: a proof calls it, or
+/// [`size`], when it begins.
+pub fn commit() -> &'static str {
+    static BEGUN: OnceLock<String> = OnceLock::new();
+    BEGUN.get_or_init(|| setting(COMMIT).or_else(described).unwrap_or_else(|| "unknown".to_owned()))
+}
+
+fn described() -> Option<String> {
+    let mut git = Command::new("git");
+    git.current_dir(env!("CARGO_MANIFEST_DIR")).args(["describe", "--always", "--dirty", "--abbrev=12"]);
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 /// The seed to begin with.
@@ -81,7 +101,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Prints the figures and keeps them. Call it when everything held: a proof that failed has panicked before.
+    /// Prints the figures and keeps them with the commit. Call it when everything held: a proof that failed has
+    /// panicked before. Those of a long run are kept beside those of the others.
     ///
     /// # Panics
     /// The file cannot be written.
@@ -96,14 +117,13 @@ impl Figures {
         std::fs::create_dir_all(&folder).expect("a folder for figures");
         let seeds = self.seeds.map_or("null".to_owned(), |(first, last)| format!("[{first},{last}]"));
         let more: Vec<String> = self.more.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        let Self { name, what, count, unit, .. } = self;
+        let (commit, more) = (commit(), more.join(","));
+        let long = if setting(LONG).is_some() { "long-" } else { "" };
         let text = format!(
-            "{{\"name\":\"{}\",\"what\":\"{}\",\"count\":{},\"unit\":\"{}\",\"seeds\":{seeds},\"more\":{{{}}}}}\n",
-            self.name,
-            self.what,
-            self.count,
-            self.unit,
-            more.join(",")
+            "{{\"name\":\"{name}\",\"what\":\"{what}\",\"count\":{count},\"unit\":\"{unit}\",\"seeds\":{seeds},\
+             \"commit\":\"{commit}\",\"more\":{{{more}}}}}\n"
         );
-        std::fs::write(folder.join(format!("{}.json", self.name)), text).expect("a file for figures");
+        std::fs::write(folder.join(format!("{long}{name}.json")), text).expect("a file for figures");
     }
 }

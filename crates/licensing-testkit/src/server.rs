@@ -437,6 +437,7 @@ impl Server {
         old: Option<ContainerSerial>,
     ) -> Facts {
         let (serial, firm_code) = (context.serial(), context.firm_code());
+        let named = &context.body().products;
         let live = |a: &&Activation| a.state.is_live() && a.firm_code == firm_code;
         let activations: Vec<Activation> =
             self.activations.values().filter(live).filter(|a| a.container == serial).cloned().collect();
@@ -444,10 +445,13 @@ impl Server {
             .activations
             .values()
             .filter(|a| a.state.is_live() && a.container != serial)
-            .filter(|a| Some(a.ticket) == ticket || (Some(a.container) == old && a.firm_code == firm_code))
+            .filter(|a| {
+                Some(a.ticket) == ticket
+                    || (Some(a.container) == old && a.firm_code == firm_code)
+                    || (self.reconciling.is_some() && named.iter().any(|held| held.license == a.license))
+            })
             .cloned()
             .collect();
-        let named = &context.body().products;
         let mut lines: BTreeMap<LicenseId, LicenseLine> = self
             .lines
             .values()
@@ -459,8 +463,13 @@ impl Server {
             })
             .map(|line| (line.id, line.clone()))
             .collect();
-        let replacing: Vec<LicenseId> = lines.values().filter_map(|line| line.replaced_by).collect();
-        lines.extend(replacing.into_iter().filter_map(|id| Some((id, self.lines.get(&id)?.clone()))));
+        let mut replacing: Vec<LicenseId> = lines.values().filter_map(|line| line.replaced_by).collect();
+        while let Some(id) = replacing.pop() {
+            if let Some(line) = self.lines.get(&id).filter(|_| !lines.contains_key(&id)) {
+                replacing.extend(line.replaced_by);
+                lines.insert(id, line.clone());
+            }
+        }
         let others = elsewhere.iter().map(|a| a.container).chain(old).collect::<BTreeSet<_>>();
         Facts {
             ticket: ticket.and_then(|ticket| self.tickets.get(&ticket)).cloned(),
@@ -509,12 +518,13 @@ impl Server {
             return Err(Conflict);
         }
         for change in changes.changes {
-            self.store_one(change);
+            self.apply(change);
         }
         Ok(())
     }
 
-    fn store_one(&mut self, change: Change) {
+    /// Stores a change that nobody else has made meanwhile.
+    pub fn apply(&mut self, change: Change) {
         match change {
             Change::InsertTicket { ticket, .. } => {
                 self.tickets.insert(ticket.id, ticket);

@@ -1,5 +1,5 @@
-//! What travels between programs: JSON messages to and from core types, and the one table that renders every
-//! refusal as HTTP status, exit code, rule and remedy. Bytes in, bytes out; no sockets here.
+//! What travels between programs: JSON and SOAP messages to and from core types, and the one table that renders
+//! every refusal as HTTP status, exit code, rule and remedy. Bytes in, bytes out; no sockets here.
 //!
 //! Domain types never serialise themselves; the types here are the interface and change only compatibly.
 
@@ -8,4 +8,5 @@ pub mod json;
 pub mod options;
 pub mod problem;
 pub mod schema;
+pub mod soap;
 pub mod time;

@@ -15,7 +15,11 @@ use crate::vault::{new_token, token_hash};
 /// Name of the first API token.
 const FIRST_TOKEN: &str = "admin";
 
-pub(super) fn run(data: &DataDir, place: Place, firm_code: FirmCode, firm_name: &str) -> anyhow::Result<()> {
+/// Makes a new server: keys and settings in the data folder, an empty database, and a token with the admin role.
+///
+/// # Errors
+/// There is one at this place already, or it cannot be written.
+pub fn run(data: &DataDir, place: Place, firm_code: FirmCode, firm_name: &str) -> anyhow::Result<()> {
     let name = Name::new(firm_name).context("the name of the vendor")?;
     let (now, mut entropy) = (SystemClock.now(), SystemEntropy::default());
     data.begin(firm_code, name, Config::default().issuing.certificate_days, now, &mut entropy)?;

@@ -9,7 +9,9 @@ use futures_executor::block_on;
 use licensing_store::Store as _;
 use licensing_store_sqlite::{OpenError, SqliteStore};
 
+use crate::command::Home;
 use crate::data_dir::{DataDir, sync_dir};
+use crate::database::{Database, Place};
 use crate::service::{actor, begin_reconciliation};
 use crate::system::{Clock as _, SystemClock};
 
@@ -31,9 +33,35 @@ fn remove(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Restores the database of a data folder; the server must not run. Broken off at any moment, the present database is
-/// still there, or the restored one is.
-pub(super) fn run(data: &DataDir, from: &Path) -> anyhow::Result<()> {
+const BEGUN: &str = "\
+the reconciliation has begun: licenses made before now are not activated until it ends, and each container's
+state is taken over at its next contact; end it with `cmtool reconciliation end` when all have been in contact";
+
+/// Restores a database; the server must not run.
+pub(super) fn run(home: &Home, from: Option<&Path>) -> anyhow::Result<()> {
+    let data = home.data();
+    let place = home.place(&super::settings(&data, None)?)?;
+    match (place.is_file(), from) {
+        (true, Some(from)) => file(&data, from),
+        (true, None) => bail!("which backup? give --from FILE"),
+        (false, Some(_)) => bail!("{place} is restored with its own tools; then run this without --from"),
+        (false, None) => restored(place),
+    }
+}
+
+/// Begins the reconciliation of a database that was restored with its own tools, before any container makes contact.
+fn restored(place: Place) -> anyhow::Result<()> {
+    let name = place.to_string();
+    let database = Database::new(place)?;
+    let store = database.open()?;
+    block_on(store.commit(begin_reconciliation(&actor("restore", None), SystemClock.now())))?;
+    println!("{name}\n{BEGUN}");
+    Ok(())
+}
+
+/// Restores the database of a data folder. Broken off at any moment, the present database is still there, or the
+/// restored one is.
+fn file(data: &DataDir, from: &Path) -> anyhow::Result<()> {
     let (folder, database) = (data.path().display(), data.database());
     ensure!(data.is_initialised(), "{folder} holds no keys; bring back its keys folder first");
     ensure!(from.is_file(), "there is no backup at {}", from.display());
@@ -50,10 +78,7 @@ pub(super) fn run(data: &DataDir, from: &Path) -> anyhow::Result<()> {
     if let Some(aside) = aside {
         println!("the replaced database is kept as {}", aside.display());
     }
-    println!(
-        "the reconciliation has begun: licenses made before now are not activated until it ends, and each container's\n\
-         state is taken over at its next contact; end it with `cmtool reconciliation end` when all have been in contact"
-    );
+    println!("{BEGUN}");
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, header};
+use data_encoding::BASE64;
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Actor;
 use licensing_core::token::{ApiToken, Permission};
+use zeroize::Zeroizing;
 
 use crate::http::App;
 use crate::http::route::{Access, Route};
@@ -29,12 +31,36 @@ enum Who {
     Anybody,
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    let token = token.trim();
-    let sound = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX;
-    (scheme.eq_ignore_ascii_case("bearer") && sound).then_some(token)
+/// An API token as it was sent. Overwritten when dropped.
+pub(super) struct Credential(Zeroizing<String>);
+
+impl Credential {
+    /// The token after `Bearer`.
+    pub(super) fn bearer(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, token) = scheme(headers)?;
+        if scheme.eq_ignore_ascii_case("bearer") { Self::sound(token) } else { None }
+    }
+
+    /// The token after `Bearer`, or as the password of `Basic`, whose user name says nothing: toolkits of SOAP know
+    /// how to send that one.
+    pub(super) fn bearer_or_basic(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, token) = scheme(headers)?;
+        if !scheme.eq_ignore_ascii_case("basic") || token.len() > 4 * TOKEN_BYTES_MAX {
+            return Self::bearer(headers);
+        }
+        let pair = Zeroizing::new(BASE64.decode(token.as_bytes()).ok()?);
+        Self::sound(std::str::from_utf8(&pair).ok()?.split_once(':')?.1)
+    }
+
+    fn sound(token: &str) -> Option<Self> {
+        let sound = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX;
+        sound.then(|| Self(Zeroizing::new(token.to_owned())))
+    }
+}
+
+fn scheme(headers: &HeaderMap) -> Option<(&str, &str)> {
+    let (scheme, rest) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    Some((scheme, rest.trim()))
 }
 
 impl Authorized {
@@ -45,20 +71,17 @@ impl Authorized {
     pub(super) async fn admit(
         app: &App,
         route: &Route,
-        headers: &HeaderMap,
+        credential: Option<Credential>,
         origin: Option<IpAddr>,
     ) -> Result<Self, Failure> {
         let who = match route.access {
-            Access::Vendor(permission) => Who::Vendor(vendor(app, headers, permission).await?),
+            Access::Vendor(permission) => Who::Vendor(vendor(app, credential, permission).await?),
             Access::TicketHolder => Who::TicketHolder,
             Access::Container => Who::Container,
             Access::Anybody => Who::Anybody,
         };
         if !matches!(who, Who::Vendor(_)) && route.limited {
-            let now = app.service.now().secs().saturating_mul(1000);
-            app.gate.enter(origin, now).map_err(|wait| {
-                Failure::later("rate_limited", "too many requests from this address", wait)
-            })?;
+            app.gate.enter(origin, now_ms(app)).map_err(too_many)?;
         }
         Ok(Self { who, origin })
     }
@@ -96,9 +119,23 @@ impl Authorized {
     }
 }
 
-async fn vendor(app: &App, headers: &HeaderMap, permission: Permission) -> Result<Box<ApiToken>, Failure> {
+/// The moment, as the gate counts: milliseconds since 1970.
+pub(super) fn now_ms(app: &App) -> u64 {
+    app.service.now().secs().saturating_mul(1000)
+}
+
+/// The gate is closed for so many seconds.
+pub(super) fn too_many(wait: u64) -> Failure {
+    Failure::later("rate_limited", "too many requests from this address", wait)
+}
+
+async fn vendor(
+    app: &App,
+    credential: Option<Credential>,
+    permission: Permission,
+) -> Result<Box<ApiToken>, Failure> {
     let denied = || Failure::denied("unauthorized", "this needs a valid API token");
-    let token = app.service.authenticate(bearer(headers).ok_or_else(denied)?).await?.ok_or_else(denied)?;
+    let token = app.service.authenticate(&credential.ok_or_else(denied)?.0).await?.ok_or_else(denied)?;
     if token.allows(permission, app.service.now()) {
         return Ok(Box::new(token));
     }

@@ -1,16 +1,18 @@
 //! The one way every request takes: admitted, bounded, read, run in a task of its own, answered, counted.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response, request::Parts};
-use http_edge::{ClientAddress, client, drain};
+use http_edge::{ClientAddress, base_url, client, drain};
 use licensing_core::random;
 use licensing_wire::binary::to_hex;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use crate::http::authorized::Authorized;
+use crate::http::authorized::{Authorized, Credential, now_ms};
 use crate::http::handlers::Call;
 use crate::http::route::{Access, Route};
 use crate::http::{App, body, respond};
@@ -88,9 +90,27 @@ fn finish(app: &App, name: &'static str, id: &str, outcome: Result<Answer, Failu
     response
 }
 
-fn origin(app: &App, parts: &Parts) -> Option<std::net::IpAddr> {
+pub(super) fn origin(app: &App, parts: &Parts) -> Option<std::net::IpAddr> {
     let connection = parts.extensions.get::<ClientAddress>().copied();
     client(connection, &parts.headers, &app.config.rate.trusted_proxies)
+}
+
+/// One of the requests that are worked on at once.
+pub(super) fn permit(app: &App) -> Result<OwnedSemaphorePermit, Failure> {
+    Arc::clone(&app.requests)
+        .try_acquire_owned()
+        .map_err(|_| Failure::later("overloaded", "the server is working on too many requests", 1))
+}
+
+/// Where this server is for whoever asks, without a slash at the end: as configured, else as the request says.
+fn base_of(app: &App, parts: &Parts) -> String {
+    let connection = parts.extensions.get::<ClientAddress>().copied();
+    let config = &app.config;
+    if !config.public_url.is_empty() {
+        return config.public_url.trim_end_matches('/').to_owned();
+    }
+    base_url(connection, &parts.headers, &config.rate.trusted_proxies)
+        .unwrap_or_else(|| format!("http://{}", config.listen))
 }
 
 async fn run(
@@ -101,13 +121,22 @@ async fn run(
     body: Body,
     id: &str,
 ) -> Result<Answer, Failure> {
-    let permit = Arc::clone(&app.requests)
-        .try_acquire_owned()
-        .map_err(|_| Failure::later("overloaded", "the server is working on too many requests", 1))?;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(app.config.limits.request_timeout_secs);
+    let permit = permit(app)?;
+    let deadline = Instant::now() + Duration::from_secs(app.config.limits.request_timeout_secs);
     let late = |_| Failure::later("request_timeout", "the request did not arrive in time", 1);
     let call = prepare(app, route, params, parts, body);
     let call = tokio::time::timeout_at(deadline, call).await.map_err(late)??;
+    execute(route, call, permit, deadline, id).await
+}
+
+/// Runs an admitted request to its end.
+pub(super) async fn execute(
+    route: &'static Route,
+    call: Call,
+    permit: OwnedSemaphorePermit,
+    deadline: Instant,
+    id: &str,
+) -> Result<Answer, Failure> {
     // In a task of its own: when the client goes away or the time is over, what was begun is still finished.
     let task = tokio::spawn(INCIDENT.scope(id.to_owned(), async move {
         let _permit = permit;
@@ -130,7 +159,7 @@ fn count_wrong_ticket(app: &App, authorized: &Authorized, outcome: &Result<Answe
     if let Err(failure) = outcome
         && matches!(failure.code(), "ticket_mistyped" | "ticket_unknown")
     {
-        app.gate.wrong_ticket(authorized.origin(), app.service.now().secs().saturating_mul(1000));
+        app.gate.wrong_ticket(authorized.origin(), now_ms(app));
     }
 }
 
@@ -150,6 +179,7 @@ async fn prepare(
             return Err(failure);
         }
     };
+    let base = base_of(app, &parts);
     let bytes = body::read(&parts.headers, body, app.config.limits.body_bytes).await?;
     Ok(Call {
         app: Arc::clone(app),
@@ -159,6 +189,7 @@ async fn prepare(
         body: bytes,
         idempotency_key: key,
         route: route.name,
+        base,
     })
 }
 
@@ -170,7 +201,8 @@ async fn admit(
     params: Option<Vec<String>>,
     parts: &Parts,
 ) -> Result<(Authorized, Vec<String>, Query, Option<String>), Failure> {
-    let authorized = Authorized::admit(app, route, &parts.headers, origin(app, parts)).await?;
+    let authorized =
+        Authorized::admit(app, route, Credential::bearer(&parts.headers), origin(app, parts)).await?;
     if route.request.is_some() {
         body::says_json(&parts.headers)?;
     }
@@ -181,17 +213,21 @@ async fn admit(
     if query.iter().any(|(name, _)| !route.query.iter().any(|known| known.0 == name)) {
         return Err(Failure::denied("invalid_value", "the address has an unknown query parameter"));
     }
-    Ok((authorized, params, query, idempotency_key(&parts.headers)?))
+    Ok((authorized, params, query, header_key(&parts.headers)?))
 }
 
 /// The idempotency key: a structured string (`"..."`) or the bare text.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+pub(super) fn header_key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let invalid = || Failure::denied("idempotency_key_invalid", "the idempotency key is malformed");
-    let text = value.to_str().map_err(|_| invalid())?.trim();
+    let text = value.to_str().unwrap_or_default().trim();
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    sound_key(text).map(Some)
+}
+
+/// An idempotency key, when it is one.
+pub(super) fn sound_key(text: &str) -> Result<String, Failure> {
     if text.is_empty() || text.len() > 255 || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(invalid());
+        return Err(Failure::denied("idempotency_key_invalid", "the idempotency key is malformed"));
     }
-    Ok(Some(text.to_owned()))
+    Ok(text.to_owned())
 }

@@ -30,6 +30,8 @@ pub(super) struct Call {
     pub(super) body: Bytes,
     pub(super) idempotency_key: Option<String>,
     pub(super) route: &'static str,
+    /// Where this server is for whoever asks, without a slash at the end.
+    pub(super) base: String,
 }
 
 /// What runs behind a route.
@@ -88,7 +90,7 @@ impl Call {
     /// The client's key for this request, bound to a credential.
     fn idempotency(&self, credential: &[u8]) -> Option<Idempotency> {
         let key = self.idempotency_key.as_deref()?;
-        Some(Idempotency::new(credential, key, self.route, &self.body))
+        Some(Idempotency::new(credential, key, self.route, &self.params, &self.body))
     }
 
     /// The same, for requests with an API token.

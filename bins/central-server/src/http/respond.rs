@@ -19,7 +19,7 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+pub(super) fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -35,8 +35,8 @@ pub(super) fn answer(answer: Answer) -> Response<Body> {
     response(answer.status, answer.content_type, answer.body)
 }
 
-/// A problem. A failure of ours shows nothing but the number of the incident, which was logged.
-pub(super) fn problem(failure: &Failure, incident: &str) -> Response<Body> {
+/// What is told of a failure. One of ours shows nothing but the number of the incident, which was logged.
+pub(super) fn described(failure: &Failure, incident: &str) -> Problem {
     let mut problem = match failure {
         Failure::Refused(refusal) | Failure::RefusedWithUpdate { refusal, .. } => {
             Problem::from_code(refusal.code(), &refusal.to_string())
@@ -50,22 +50,30 @@ pub(super) fn problem(failure: &Failure, incident: &str) -> Response<Body> {
     if problem.code == "internal" {
         problem.incident = Some(incident.to_owned());
     }
+    problem
+}
+
+/// A problem as JSON.
+pub(super) fn problem(failure: &Failure, incident: &str) -> Response<Body> {
+    let problem = described(failure, incident);
     // Invariant: a problem has only strings and a number, which JSON can always hold.
     let body = serde_json::to_vec(&problem).unwrap_or_default();
     let mut response = response(problem.status, "application/problem+json", body);
+    hints(&mut response, failure, problem.status);
+    if problem.status == 401 {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// Headers that tell the client's HTTP what to do next.
+pub(super) fn hints(response: &mut Response<Body>, failure: &Failure, status: u16) {
     let headers = response.headers_mut();
     if let Failure::Denied { retry_after: Some(secs), .. } = failure {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(*secs));
     }
-    match problem.status {
-        401 => {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        // What is left of such a request is not worth reading.
-        408 | 413 => {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        _ => {}
+    // What is left of such a request is not worth reading.
+    if matches!(status, 408 | 413) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    response
 }

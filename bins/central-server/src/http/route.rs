@@ -2,6 +2,7 @@
 //! OpenAPI document and the authorisation test are all made from it.
 
 use licensing_core::token::Permission;
+use licensing_wire::soap::Version;
 
 use crate::http::handlers::{Handler, look, pages, transfer, vendor};
 
@@ -84,6 +85,10 @@ const BASE: Route = Route {
 
 const PAGE: [(&str, &str); 2] =
     [("after", "The `next` of the page before."), ("limit", "Entries on a page, 1 to 500; 100 when absent.")];
+
+/// Toolkits ask in different ways for the same document.
+const WSDL: [(&str, &str); 3] =
+    [("wsdl", "Asks for the document."), ("WSDL", "The same."), ("singleWsdl", "The same.")];
 
 /// Every route.
 pub static ROUTES: &[Route] = &[
@@ -512,6 +517,22 @@ pub static ROUTES: &[Route] = &[
         summary: "This interface as an OpenAPI 3.1 document.",
         response: Some("OpenApi"),
         handler: |call| Box::pin(pages::openapi(call)),
+        ..BASE
+    },
+    Route {
+        name: "wsdl_11",
+        path: "/soap/1.1",
+        summary: "This interface as a WSDL document for SOAP 1.1; requests are POSTs to the same address.",
+        query: &WSDL,
+        handler: |call| Box::pin(pages::wsdl(call, Version::Soap11)),
+        ..BASE
+    },
+    Route {
+        name: "wsdl_12",
+        path: "/soap/1.2",
+        summary: "This interface as a WSDL document for SOAP 1.2; requests are POSTs to the same address.",
+        query: &WSDL,
+        handler: |call| Box::pin(pages::wsdl(call, Version::Soap12)),
         ..BASE
     },
     Route {

@@ -21,12 +21,15 @@ pub struct Idempotency {
 }
 
 impl Idempotency {
-    /// The key of a request. Keys of different credentials never meet.
+    /// The key of a request: of a route with the parameters in its path and a body. Keys of different credentials
+    /// never meet.
     #[must_use]
-    pub fn new(credential: &[u8], key: &str, route: &str, body: &[u8]) -> Self {
+    pub fn new(credential: &[u8], key: &str, route: &str, params: &[String], body: &[u8]) -> Self {
+        let params = params.iter().map(String::as_bytes);
+        let request: Vec<&[u8]> = [route.as_bytes(), body].into_iter().chain(params).collect();
         Self {
             key: hash("idempotency key", &[credential, key.as_bytes()]),
-            fingerprint: hash("request", &[route.as_bytes(), body]),
+            fingerprint: hash("request", &request),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use central_server::database::{Database, Place};
 use central_server::keys::{self, KeyRing};
 use central_server::metrics::Metrics;
 use central_server::service::{Rules, Service};
@@ -17,8 +18,10 @@ use licensing_core::time::Timestamp;
 use licensing_core::trust::emulator_maker;
 use licensing_core::work::SelectionRule;
 use licensing_store::Store;
+use licensing_store_postgres::Settings;
 use licensing_store_sqlite::SqliteStore;
 use licensing_testkit::clock::ManualClock;
+use licensing_testkit::postgres;
 use licensing_testkit::server::{NOW, actor, firm};
 use serde_json::json;
 
@@ -60,7 +63,19 @@ impl Randomness for Seeded {
 /// What all histories begin with: keys, and a database with the items.
 pub(crate) struct Beginning {
     keys: KeyRing,
-    database: Vec<u8>,
+    books: Books,
+}
+
+/// A database that histories begin with a copy of.
+enum Books {
+    File(Vec<u8>),
+    Postgres { database: postgres::Database, io: tokio::runtime::Runtime },
+}
+
+/// A database on a PostgreSQL server, with the connections on these threads.
+fn on_postgres(database: &postgres::Database, io: &tokio::runtime::Runtime) -> Database {
+    let settings = Settings::parse(&database.url()).unwrap();
+    Database::on(Place::Postgres(Box::new(settings)), io.handle().clone())
 }
 
 impl Beginning {
@@ -73,7 +88,14 @@ impl Beginning {
         keys::create(&keys_at, firm(), name, 36_500, early, &mut TestEntropy::new(1)).unwrap();
         let keys = keys::load(&keys_at).unwrap();
         let path = folder.join("beginning.db");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::create(&path).unwrap());
+        let postgres = postgres::database_of_this_run().map(|database| {
+            let io = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            (database, io.unwrap())
+        });
+        let store: Arc<dyn Store> = match &postgres {
+            Some((database, io)) => on_postgres(database, io).create().unwrap(),
+            None => Arc::new(SqliteStore::create(&path).unwrap()),
+        };
         let service = service(store, &keys, &ManualClock::new(NOW), 0);
         for (id, options) in ITEMS {
             let mut item: serde_json::Value = serde_json::from_str(options).unwrap();
@@ -90,7 +112,15 @@ impl Beginning {
             runtime.block_on(service.create_item(&actor(), None, &request)).unwrap();
         }
         drop(service);
-        Self { keys, database: std::fs::read(&path).unwrap() }
+        let books = match postgres {
+            Some((database, io)) => Books::Postgres { database, io },
+            None => Books::File(std::fs::read(&path).unwrap()),
+        };
+        Self { keys, books }
+    }
+
+    pub(crate) const fn is_on_postgres(&self) -> bool {
+        matches!(self.books, Books::Postgres { .. })
     }
 }
 
@@ -115,15 +145,22 @@ pub(crate) struct Central<'a> {
     crashes: u64,
     pub(crate) clock: ManualClock,
     service: Option<Service>,
+    /// Where it is not a file of the folder.
+    postgres: Option<postgres::Database>,
 }
 
 impl<'a> Central<'a> {
     pub(crate) fn begin(beginning: &'a Beginning, folder: &Path, seed: u64) -> Self {
         std::fs::create_dir_all(folder).unwrap();
-        std::fs::write(folder.join("0.db"), &beginning.database).unwrap();
-        let clock = ManualClock::new(NOW);
-        let mut central =
-            Self { beginning, folder: folder.to_owned(), seed, crashes: 0, clock, service: None };
+        let postgres = match &beginning.books {
+            Books::File(bytes) => {
+                std::fs::write(folder.join("0.db"), bytes).unwrap();
+                None
+            }
+            Books::Postgres { database, .. } => Some(database.copy()),
+        };
+        let (folder, clock) = (folder.to_owned(), ManualClock::new(NOW));
+        let mut central = Self { beginning, folder, seed, crashes: 0, clock, service: None, postgres };
         central.open();
         central
     }
@@ -133,7 +170,10 @@ impl<'a> Central<'a> {
     }
 
     fn open(&mut self) {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with_readers(&self.file(), 1).unwrap());
+        let store: Arc<dyn Store> = match (&self.postgres, &self.beginning.books) {
+            (Some(database), Books::Postgres { io, .. }) => on_postgres(database, io).open().unwrap(),
+            _ => Arc::new(SqliteStore::open_with_readers(&self.file(), 1).unwrap()),
+        };
         let seed = self.seed.wrapping_mul(64).wrapping_add(self.crashes);
         self.service = Some(service(store, &self.beginning.keys, &self.clock, seed));
     }
@@ -147,7 +187,13 @@ impl<'a> Central<'a> {
     }
 
     /// The computer of the server loses its power: what goes on is what the files hold at this moment, log and all.
+    /// Where the database is on another computer, that loses the connections.
     pub(crate) fn crash(&mut self) {
+        if let Some(database) = &self.postgres {
+            database.disconnect().unwrap();
+            (self.service, self.crashes) = (None, self.crashes + 1);
+            return self.open();
+        }
         let before = self.file();
         self.crashes += 1;
         let after = self.file();

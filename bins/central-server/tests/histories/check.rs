@@ -8,7 +8,7 @@ use licensing_core::activation::ActivationState;
 use licensing_core::container::ContainerStatus;
 use licensing_core::ids::LicenseId;
 use licensing_core::trust::emulator_maker;
-use licensing_store::{FoundLicense, LicenseQuery};
+use licensing_store::{EventQuery, FoundLicense, LicenseQuery};
 use licensing_testkit::server::firm;
 
 use crate::moves::{clear, contact};
@@ -19,16 +19,12 @@ fn lines(world: &World<'_>) -> Vec<FoundLicense> {
     world.runtime.block_on(world.central.service().store().find_licenses(query)).unwrap()
 }
 
-/// What honest containers really hold of each license, but for what was given up for lost there, and for the containers
-/// that are left out.
-fn held(world: &mut World<'_>, without: &[bool]) -> BTreeMap<LicenseId, u64> {
+/// What honest containers really hold of each license, but for what was given up for lost there.
+fn held(world: &mut World<'_>) -> BTreeMap<LicenseId, u64> {
     let store = world.central.service().store();
     let books = world.runtime.block_on(store.firm_books(None, 100)).unwrap();
     let mut all: BTreeMap<LicenseId, u64> = BTreeMap::new();
-    for (at, computer) in world.computers.iter_mut().enumerate() {
-        if !computer.honest || without.get(at) == Some(&true) {
-            continue;
-        }
+    for computer in world.computers.iter_mut().filter(|computer| computer.honest) {
         let books = books.iter().find(|books| books.firm.serial == computer.serial);
         let mut here: BTreeMap<LicenseId, u64> = BTreeMap::new();
         for product in computer.container().firms().unwrap().iter().flat_map(|firm| &firm.products) {
@@ -56,7 +52,7 @@ pub(crate) fn invariants(world: &mut World<'_>) {
     let store = world.central.service().store();
     let findings = world.runtime.block_on(store.audit()).unwrap();
     assert!(findings.is_empty(), "{findings:?}");
-    let held = held(world, &[]);
+    let held = held(world);
     let lines = lines(world);
     for found in &lines {
         let (line, ledger) = (&found.line, &found.line.ledger);
@@ -73,22 +69,22 @@ pub(crate) fn invariants(world: &mut World<'_>) {
     exchanges(world, &lines);
 }
 
-/// A replacement is as large as what it was exchanged for, and the two are never both there, but for a container that
-/// was shut out and does not know yet.
+/// What is there of a license and of everything in its place, one after the other, is never more than there was of the
+/// license, wherever it is: given up for lost is what was given up, and nothing else.
 fn exchanges(world: &mut World<'_>, lines: &[FoundLicense]) {
     if lines.iter().all(|found| found.line.replaces.is_none()) {
         return;
     }
-    let shut_out: Vec<bool> = (0..world.computers.len())
-        .map(|at| status(world, at) == Some(ContainerStatus::Blacklisted))
-        .collect();
-    let held = held(world, &shut_out);
-    let out = |license| held.get(&license).copied().unwrap_or(0);
-    for new in lines {
-        let Some(old) = lines.iter().find(|old| Some(old.line.id) == new.line.replaces) else { continue };
-        let right = u64::from(new.line.ledger.available()) + out(new.line.id) + out(old.line.id);
-        let of = u64::from(old.line.quantity);
-        assert!(right <= of, "{right} of {} and {} it replaces, of {of}", new.line.id, old.line.id);
+    let held = held(world);
+    let next = |line: &&FoundLicense| lines.iter().find(|new| Some(new.line.id) == line.line.replaced_by);
+    for first in lines.iter().filter(|found| found.line.replaces.is_none()) {
+        let row = std::iter::successors(Some(first), next);
+        let there = row.map(|found| {
+            let line = &found.line;
+            u64::from(line.ledger.available()) + held.get(&line.id).copied().unwrap_or(0)
+        });
+        let (there, of) = (there.sum::<u64>(), u64::from(first.line.quantity));
+        assert!(there <= of, "{there} of {} and what is in its place, of {of}", first.line.id);
     }
 }
 
@@ -134,6 +130,20 @@ pub(crate) fn finish(world: &mut World<'_>) {
     let makers = [emulator_maker().public_key()];
     let report = world.runtime.block_on(audit(world.central.service().store(), &makers)).unwrap();
     assert!(report.differences.is_empty(), "{:#?}", report.differences);
+    count_events(world);
+}
+
+/// Notes everything the history has led to, to be counted.
+fn count_events(world: &mut World<'_>) {
+    let store = world.central.service().store();
+    let mut after = 0;
+    loop {
+        let query = EventQuery { after, limit: 500, ..EventQuery::default() };
+        let events = world.runtime.block_on(store.events(query)).unwrap();
+        let Some(last) = events.last() else { return };
+        after = last.sequence;
+        world.log.extend(events.iter().map(|stored| format!("  event: {}", stored.event.action.name())));
+    }
 }
 
 /// The vendor clears a container that was put back, and it says what it holds.

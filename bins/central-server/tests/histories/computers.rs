@@ -42,6 +42,8 @@ pub(crate) struct Computer {
     /// Nobody has put an old copy back since the vendor last cleared it.
     pub(crate) honest: bool,
     pub(crate) saved: Option<Saved>,
+    /// The vendor has cleared it: it may come to a place in its chain for the second time.
+    pub(crate) cleared: bool,
 }
 
 impl Computer {
@@ -60,6 +62,7 @@ impl Computer {
             clock_error: 0,
             honest: true,
             saved: None,
+            cleared: false,
         };
         let mut entropy = TestEntropy::new(seed);
         let container: Box<dyn Container> = match kind {

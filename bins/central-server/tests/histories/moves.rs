@@ -16,24 +16,25 @@ const TICKETS: usize = 4;
 /// One step of a history.
 pub(crate) fn step(world: &mut World<'_>) {
     match world.dice.up_to(100) {
-        0..=19 => whole_transfer(world),
-        20..=35 => broken_transfer(world),
-        36..=44 => {
+        0..=16 => whole_transfer(world),
+        17..=29 => broken_transfer(world),
+        30..=37 => cancelled_transfer(world),
+        38..=44 => {
             let (at, question) = wish(world);
             world.note(format!("{} asks {question:?}", world.computers[at].serial));
             world.ask(at, question);
         }
-        45..=66 => deliver(world),
-        67..=69 => lose(world),
-        70..=73 => power_cut(world),
-        74..=76 => {
+        45..=63 => deliver(world),
+        64..=66 => lose(world),
+        67..=70 => power_cut(world),
+        71..=73 => {
             world.note("the server crashes");
             world.changed = true;
             world.central.crash();
         }
-        77..=81 => time_passes(world),
-        82..=84 => buy(world),
-        85..=92 => vendor(world),
+        74..=78 => time_passes(world),
+        79..=82 => buy(world),
+        83..=92 => vendor(world),
         93..=94 => push(world),
         95..=96 => use_it(world),
         97 => {
@@ -97,6 +98,36 @@ fn broken_transfer(world: &mut World<'_>) {
     if world.dice.chance(30) {
         world.import(at, &update);
     } else {
+        world.on_its_way.push(Message::ToComputer { computer: at, update });
+    }
+}
+
+/// A return, or an activation of a part, that is cancelled before anybody knows what became of it.
+fn cancelled_transfer(world: &mut World<'_>) {
+    let (at, sold) = (any_computer(world), world.dice.up_to(world.sold.len()));
+    let licenses = &world.sold[sold].licenses;
+    let id = licenses[world.dice.up_to(licenses.len())].to_string();
+    let part = vec![SelectionMessage { id, quantity: Some(1) }];
+    let wish = if world.dice.chance(60) { Wish::GiveBack(part) } else { Wish::Activate(part) };
+    let question = Question::Transfer(wish, Some(sold));
+    world.note(format!("{} and the server, cancelled: {question:?}", world.computers[at].serial));
+    let Some(context) = world.context(at) else { return };
+    let key = world.fresh();
+    let Some(update) = world.arrive(&question, &context, key) else { return };
+    match world.dice.up_to(3) {
+        0 => drop(world.import(at, &update)),
+        1 => world.on_its_way.push(Message::ToComputer { computer: at, update }),
+        _ => {}
+    }
+    let cancel = Question::Transfer(Wish::Cancel, Some(sold));
+    if world.dice.chance(50) {
+        return contact(world, at, &cancel);
+    }
+    // With a context from before, perhaps, so that nobody can tell yet.
+    let context = if world.dice.chance(50) { Some(context) } else { world.context(at) };
+    let Some(context) = context else { return };
+    let key = world.fresh();
+    if let Some(update) = world.arrive(&cancel, &context, key) {
         world.on_its_way.push(Message::ToComputer { computer: at, update });
     }
 }
@@ -228,12 +259,12 @@ fn vendor(world: &mut World<'_>) {
     let license = licenses[world.dice.up_to(licenses.len())];
     world.changed = true;
     let actor = world.central.actor();
-    let choice = world.dice.up_to(8);
+    let choice = world.dice.up_to(9);
     let service = world.central.service();
     let outcome = match choice {
         0 | 1 => world.runtime.block_on(service.withdraw(&actor, None, license)),
         2 | 3 => world.runtime.block_on(service.cancel_withdrawal(&actor, None, license)),
-        4 => {
+        4 | 5 => {
             let request = serde_json::from_value(json!({"item": "NEXT"})).unwrap();
             world.runtime.block_on(service.replace(&actor, None, license, &request))
         }
@@ -241,7 +272,7 @@ fn vendor(world: &mut World<'_>) {
     };
     world.note(format!("the vendor does {choice} to {license}: {}", outcome.is_ok()));
     match outcome {
-        Ok(answer) if choice == 4 => {
+        Ok(answer) if choice >= 4 => {
             let replacement: LicenseMessage = serde_json::from_slice(&answer.body).unwrap();
             world.sold[sold].licenses.push(replacement.id.parse().unwrap());
         }
@@ -345,5 +376,6 @@ pub(crate) fn clear(world: &mut World<'_>, at: usize) {
     let (actor, request) = (world.central.actor(), serde_json::from_value(json!({})).unwrap());
     let service = world.central.service();
     let done = world.runtime.block_on(service.clear_container(&actor, None, serial, &request));
+    world.computers[at].cleared |= done.is_ok();
     world.note(format!("{serial} is cleared: {}", done.is_ok()));
 }

@@ -7,6 +7,7 @@ use licensing_core::crypto::digest::hash;
 use licensing_core::format::context::VerifiedContext;
 use licensing_core::ids::{ContainerKind, LicenseId};
 use licensing_core::refusal::Refusal;
+use licensing_core::step::{Operation, Step, StepId};
 use licensing_core::testing::TestEntropy;
 use licensing_core::trust::emulator_maker;
 use licensing_testkit::server::firm;
@@ -53,6 +54,8 @@ pub(crate) struct World<'a> {
     keys: u64,
     /// Whether the books or what a container holds may have changed since the last look.
     pub(crate) changed: bool,
+    /// Steps that were noted.
+    noted: std::collections::BTreeSet<StepId>,
     /// What happened, for a failure's report.
     pub(crate) log: Vec<String>,
 }
@@ -70,6 +73,7 @@ impl<'a> World<'a> {
             orders: 0,
             keys: 0,
             changed: true,
+            noted: std::collections::BTreeSet::new(),
             log: Vec::new(),
         };
         world.buy_computer(ContainerKind::Act, 0);
@@ -176,8 +180,11 @@ impl<'a> World<'a> {
         self.changed = true;
         let mut outcome = self.put(question, context, key);
         if matches!(&outcome, Err(Failure::Denied { code: "try_again", .. })) {
-            // With the clock turned back to the very second, a container put back to the very place, and the very same
-            // wish, the step would be one that was issued before. A second later it is not.
+            // A container that was put back and cleared is at a place where it was before. With the clock at the very
+            // second, and the very same wish, the step would be one that was issued before. A second later it is not.
+            let context = VerifiedContext::verify(context, &[emulator_maker().public_key()]).unwrap();
+            let asks = self.computers.iter().find(|c| c.serial == context.serial()).unwrap();
+            assert!(asks.cleared, "nobody else is at a place twice");
             self.note("  the server asks to try again");
             self.central.clock.advance(1);
             outcome = self.put(question, context, key);
@@ -197,7 +204,7 @@ impl<'a> World<'a> {
                 let credential = holder.as_ref().map_or([0; 32], |holder| *holder.credential());
                 let route = format!("{wish:?}");
                 let idempotency =
-                    Idempotency::new(&credential, &key.to_string(), &route, &hash("body", &[context]));
+                    Idempotency::new(&credential, &key.to_string(), &route, &[], &hash("body", &[context]));
                 let service = self.central.service();
                 let answer = service.transfer(wish, holder.as_ref(), &actor, Some(idempotency), &text);
                 self.runtime.block_on(answer).map(Some)
@@ -219,6 +226,7 @@ impl<'a> World<'a> {
                 assert_eq!(*first, answer.body, "the same question, another answer");
                 let answer: TransferAnswer = serde_json::from_slice(&answer.body).unwrap();
                 self.note(format!("  answered with {} steps", answer.steps));
+                self.note_steps(context);
                 Some(from_base64(&answer.update, 1_000_000).unwrap())
             }
             Err(failure) => {
@@ -234,6 +242,31 @@ impl<'a> World<'a> {
                     assert!(!accused.honest, "an honest container was accused: {refusal}");
                 }
                 update
+            }
+        }
+    }
+
+    /// Notes what each step does that was not noted before.
+    fn note_steps(&mut self, context: &[u8]) {
+        let context = VerifiedContext::verify(context, &[emulator_maker().public_key()]).unwrap();
+        let store = self.central.service().store();
+        let books = self.runtime.block_on(store.books_of(context.serial(), firm())).unwrap();
+        for step in books.into_iter().flat_map(|books| books.firm.pending) {
+            if !self.noted.insert(step.id) {
+                continue;
+            }
+            let operations = Step::parse(&step.bytes).unwrap().operations;
+            let has = |wanted: fn(&Operation) -> bool| operations.iter().any(wanted);
+            let takes = has(|op| matches!(op, Operation::Remove { .. } | Operation::SetQuantity { .. }));
+            for (is_so, what) in [
+                (operations.is_empty(), "void"),
+                (takes && has(|op| matches!(op, Operation::Add(_))), "exchange"),
+                (has(|op| matches!(op, Operation::Split { .. })), "split"),
+                (has(|op| matches!(op, Operation::Lock)), "lock"),
+            ] {
+                if is_so {
+                    self.note(format!("  step: {what}"));
+                }
             }
         }
     }

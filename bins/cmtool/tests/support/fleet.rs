@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use licensing_testkit::postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,11 +26,14 @@ pub struct Central {
     pub folder: TempDir,
     pub address: String,
     process: Option<Child>,
+    /// The server's database, when this run of tests is about PostgreSQL.
+    pub postgres: Option<postgres::Database>,
 }
 
 impl Central {
     pub fn new(folder: TempDir) -> Self {
-        let mut central = Self { folder, address: "127.0.0.1:0".to_owned(), process: None };
+        let (address, postgres) = ("127.0.0.1:0".to_owned(), postgres::database_of_this_run());
+        let mut central = Self { folder, address, process: None, postgres };
         let done = central.administer(&["init", "--firm-code", "6000010"]);
         assert!(done.status.success(), "{done:?}");
         std::fs::write(central.data().join("central.toml"), SETTINGS).unwrap();
@@ -45,7 +49,8 @@ impl Central {
     pub fn start(&mut self) {
         let log = self.folder.path().join("server.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
-        let mut process = Command::new(server_program())
+        let mut process = self
+            .program()
             .args(["serve", "--listen", &self.address, "--data"])
             .arg(self.data())
             .stdout(Stdio::piped())
@@ -59,6 +64,16 @@ impl Central {
         self.process = Some(process);
     }
 
+    /// The program, with the database it is to use.
+    fn program(&self) -> Command {
+        let mut command = Command::new(server_program());
+        match &self.postgres {
+            Some(database) => command.env("CENTRAL_DATABASE", database.url()),
+            None => command.env_remove("CENTRAL_DATABASE"),
+        };
+        command
+    }
+
     /// `kill -9`.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -69,7 +84,7 @@ impl Central {
 
     /// Runs a verb of the server's command line on its folder.
     pub fn administer(&self, words: &[&str]) -> Output {
-        Command::new(server_program()).args(words).arg("--data").arg(self.data()).output().unwrap()
+        self.program().args(words).arg("--data").arg(self.data()).output().unwrap()
     }
 
     pub fn log(&self) -> String {

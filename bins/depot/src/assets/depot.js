@@ -111,13 +111,21 @@
     const ports = root.dataset.ports.split(" ");
     let agent = null;
 
-    const say = (name, how) => {
+    const say = (name) => {
       state.textContent = text(name);
-      root.dataset.state = how || name;
+      root.dataset.state = name;
+      ready(name === "ready");
     };
+    const navigate = document.querySelector("[data-agent-navigate]");
+    const offline = document.querySelector("[data-offline]");
     const ready = (yes) => {
       if (!go) return;
       go.disabled = !yes;
+      // Without a connection the other ways come to the front by themselves.
+      const lost = ["absent", "denied"].includes(root.dataset.state);
+      go.hidden = lost;
+      if (navigate) navigate.hidden = !lost;
+      if (offline) offline.className = lost ? "main" : "second";
       choice.hidden = !yes || Boolean(serial);
     };
 
@@ -141,7 +149,6 @@
 
     async function look() {
       buttons.hidden = true;
-      ready(false);
       say("looking");
       if (agent) agent.close();
       agent = await Agent.connect(ports, grant);
@@ -158,12 +165,7 @@
           await agent.ask("consent", {}, TIMEOUT.consent);
         }
         const { containers } = await agent.ask("list");
-        if (fill(containers)) {
-          ready(true);
-          say("ready");
-        } else {
-          say(serial ? "other" : "none");
-        }
+        say(fill(containers) ? "ready" : serial ? "other" : "none");
       } catch (trouble) {
         say(trouble.shown && trouble.shown.code === "agent_consent_refused" ? "refused" : "absent");
       }
@@ -174,11 +176,13 @@
     rescan.addEventListener("click", look);
     buttons.hidden = false;
     ready(false);
+    // A page of this computer reaches it without being asked.
+    const here = ["127.0.0.1", "localhost", "[::1]"].includes(window.location.hostname);
     permission().then((now) => {
-      if (now === "granted") look();
+      if (here || now === "granted") look();
       else if (now === "denied") { say("denied"); connect.hidden = true; rescan.hidden = false; }
       else if (now === "prompt") say("ask");
-      // Browsers without this permission, and pages of this computer, just look.
+      // Browsers without this permission just look.
       else look();
     });
   }
@@ -249,6 +253,18 @@
       trouble.focus();
     }
 
+    // The runtime says its words in English; the portal knows them in the visitor's language.
+    async function explained(shown) {
+      if (!shown.code || shown.title) return shown;
+      try {
+        const answer = await fetch(`/problems/${encodeURIComponent(shown.code)}`, { headers: { accept: "application/json" } });
+        if (answer.ok) return { ...(await answer.json()).shown, code: shown.code };
+      } catch {
+        // The words of the runtime will do.
+      }
+      return shown;
+    }
+
     async function run() {
       trouble.hidden = true;
       again.hidden = true;
@@ -311,7 +327,7 @@
       }
     }
 
-    const start = () => run().catch((error) => show(error.shown || { title: root.dataset.tFailed }));
+    const start = () => run().catch(async (error) => show(await explained(error.shown || { title: root.dataset.tFailed })));
     again.addEventListener("click", start);
     if (grant) start();
   }

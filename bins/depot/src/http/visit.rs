@@ -176,7 +176,11 @@ impl Visit {
             document["shown"] = shown;
             return respond::plain(problem.status, "application/problem+json", document.to_string());
         }
-        let back = if self.session.tickets.is_empty() { "/" } else { "/licenses" };
+        let mut back = if self.session.tickets.is_empty() { "/" } else { "/licenses" }.to_owned();
+        let transfer = self.path.strip_prefix("/transfers/").and_then(|rest| rest.split('/').next());
+        if let Some(id) = transfer.filter(|_| problem.code != "transfer_forgotten") {
+            back = format!("/transfers/{id}");
+        }
         let values = context! { problem => value(self.shown(problem)), back => back };
         self.page(problem.status, "problem.html", values)
     }

@@ -55,6 +55,7 @@ pub(super) fn draft(visit: &Visit, wish: Wish, ticket: Option<String>) -> Transf
         data: Vec::new(),
         chosen: String::new(),
         stage: Stage::Request,
+        issued: None,
         update: None,
         problem: None,
         unproven: 0,
@@ -66,7 +67,8 @@ pub(super) fn draft(visit: &Visit, wish: Wish, ticket: Option<String>) -> Transf
 fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, Problem> {
     visit.app.rules.offers(&transfer.wish)?;
     let rules = &visit.app.rules.settings;
-    let online = form.get("mode") == "online";
+    let mode = form.get("mode");
+    let online = mode == "online" || mode == "navigation";
     let offered = if online { rules.allow_online } else { rules.allow_offline };
     if !offered {
         let what = if online { "online transfers" } else { "transfers by file" };
@@ -77,7 +79,12 @@ fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, P
     transfer.chosen = if sound { chosen.to_owned() } else { String::new() };
     let id = transfer.id.clone();
     visit.app.desk.keep(transfer, system::now());
-    Ok(visit.to(&format!("/transfers/{id}/{}", if online { "online" } else { "request" })))
+    let page = match mode {
+        "online" => "online",
+        "navigation" => "navigate",
+        _ => "request",
+    };
+    Ok(visit.to(&format!("/transfers/{id}/{page}")))
 }
 
 pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> Result<Answer, Problem> {

@@ -79,6 +79,7 @@ pub(super) async fn activate(
         kind => kind,
         several => views::bindings(&answer, views::activatable).len() > 1,
         rows => value(&rows),
+        placed => rows.iter().any(|row| !row.places.is_empty()),
         selection => format!("{:?}", visit.app.rules.settings.selection).to_lowercase(),
         data => data_fields(visit),
         agent => agent(visit, firm_code),

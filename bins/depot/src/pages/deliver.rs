@@ -187,11 +187,17 @@ async fn check_rules(visit: &Visit, transfer: &Transfer, header: &ContextHeader)
     asked.map_err(|_| Problem::from_code("internal", "the portal failed"))?
 }
 
+/// What stands for a context in a transfer.
+fn request_tag(visit: &Visit, transfer: &Transfer, file: &[u8]) -> String {
+    let what = [transfer.wish.name().as_bytes(), b" ", transfer.id.as_bytes(), b" ", file].concat();
+    visit.app.keeper.tag(&what)
+}
+
 /// Asks the central server for the update that answers a context.
 async fn ask(visit: &Visit, transfer: &Transfer, file: &[u8]) -> Result<TransferAnswer, Problem> {
     let context = to_base64(file);
     // The same context of the same transfer is the same question, however often it is sent.
-    let key = visit.app.keeper.tag(&[b"request".as_slice(), transfer.id.as_bytes(), file].concat());
+    let key = request_tag(visit, transfer, file);
     let (wish, ticket) = (transfer.wish.clone(), transfer.ticket.clone().unwrap_or_default());
     let question = move |server: &licensing_client::ServerClient| match wish {
         Wish::Activate(licenses) => server.activate(&TransferRequest { ticket, licenses, context }, &key),
@@ -223,11 +229,27 @@ pub(super) async fn take_request(
 ) -> Result<Transfer, Problem> {
     let header = stated(file)?;
     check_fit(&transfer, &header)?;
+    let tag = request_tag(visit, &transfer, file);
+    if transfer.issued.as_ref().is_some_and(|issued| *issued != tag) {
+        // What was wished is issued already; a newer request gets what it has not proven yet, and wishes it no second time.
+        let ongoing = Transfer { wish: Wish::Continue, ..transfer.clone() };
+        let answer = ask(visit, &ongoing, file).await?;
+        transfer.update = Some(update(&answer)?);
+        transfer.unproven = 0;
+        if answer.steps == 0 {
+            // Which of the two was applied, a step or the one that cancelled it, only the overview tells.
+            transfer.wish = Wish::Continue;
+            transfer.stage = Stage::Done;
+        }
+        visit.app.desk.keep(transfer.clone(), system::now());
+        return Ok(transfer);
+    }
     check_rules(visit, &transfer, &header).await?;
     match ask(visit, &transfer, file).await {
         Ok(answer) => {
             transfer.update = Some(update(&answer)?);
             transfer.problem = None;
+            transfer.issued = Some(tag);
             transfer.firm_code = answer.firm_code;
             // Nothing to import: the context alone has proven everything.
             transfer.stage = if answer.steps == 0 { Stage::Done } else { Stage::Update };

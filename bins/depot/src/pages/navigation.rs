@@ -6,8 +6,8 @@ use licensing_wire::problem::Problem;
 use minijinja::context;
 use serde_json::json;
 
-use crate::desk::{Stage, Transfer};
-use crate::http::{Answer, Form, Visit};
+use crate::desk::{Stage, Transfer, Wish};
+use crate::http::{Answer, Form, Visit, value};
 use crate::pages::deliver::{find, settle, take_receipt, take_request};
 
 /// Longest answers that are handed on, in bytes.
@@ -45,27 +45,36 @@ fn state(visit: &Visit, transfer: &Transfer) -> String {
     format!("{}-{}", transfer.id, visit.app.keeper.tag(&bound))
 }
 
-/// The page with the form that goes to the runtime.
-pub(super) async fn leave(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
-    let mut transfer = find(visit, id)?;
-    let grant = visit.app.grant(transfer.firm_code).ok_or_else(|| {
-        Problem::from_code("portal_rule", "this portal has no grant to talk to license runtimes")
-    })?;
-    if form.get("new") == "yes" {
-        transfer.chosen = "new".to_owned();
+/// The page with the forms that go to the runtime: one for the container that was chosen, or for one that is chosen
+/// there, and one for a new act license where that is possible.
+pub(super) async fn leave(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+    let transfer = find(visit, id)?;
+    if transfer.stage == Stage::Done {
+        return Ok(visit.to(&format!("/transfers/{id}/result")));
     }
-    let chosen = if transfer.stage == Stage::Request {
-        transfer.chosen.clone()
-    } else {
-        form.get("container").to_owned()
-    };
-    let requests = requests(visit, &transfer, &chosen).await?;
+    let offered = visit.app.rules.settings.allow_online;
+    let grant =
+        visit.app.grant(transfer.firm_code).filter(|_| offered).ok_or_else(|| {
+            Problem::from_code("portal_rule", "this portal does not talk to license runtimes")
+        })?;
+    let (chosen, asked) = (transfer.chosen.as_str(), transfer.stage == Stage::Request);
+    let mut ways = Vec::new();
+    if chosen != "new" || !asked {
+        let requests = requests(visit, &transfer, if chosen == "new" { "" } else { chosen }).await?;
+        ways.push(json!({"key": "navigate-go", "requests": requests.to_string()}));
+    }
+    let fresh = matches!(transfer.wish, Wish::Activate(_) | Wish::Reactivate(_) | Wish::Restore(_))
+        && transfer.kind.as_deref() == Some("act")
+        && transfer.container.is_none();
+    if asked && fresh && (chosen.is_empty() || chosen == "new") {
+        let requests = requests(visit, &transfer, "new").await?;
+        ways.push(json!({"key": "navigate-go-new", "requests": requests.to_string()}));
+    }
     let values = context! {
         id => id,
-        stage => super::deliver::stage_name(transfer.stage),
+        ways => value(&ways),
         grant => grant.text.clone(),
         origin => visit.app.origin.as_str(),
-        requests => requests.to_string(),
         state => state(visit, &transfer),
         ports => visit.app.config.agent.ports.clone(),
         leaving => true,
@@ -85,10 +94,7 @@ pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
         ));
     }
     let values = context! { id => id, state => state, answers => answers, leaving => false };
-    // No cookie came with this request, so none may be set: it would replace the visitor's.
-    let mut answer = visit.page(200, "answers.html", values);
-    answer.headers_mut().remove(hyper::header::SET_COOKIE);
-    Ok(answer)
+    Ok(visit.page(200, "answers.html", values))
 }
 
 /// Takes what the runtime answered.

@@ -31,13 +31,13 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
         visitor.finished();
         assert_eq!(available(&world, &ticket), 3);
         let act = laptop.serials().into_iter().find(|serial| *serial != dongle).expect("an act license");
-        assert_eq!(laptop.held(&act)[0].1, 2);
+        assert_eq!(laptop.held(&act), 2);
         visitor.open("/licenses");
         visitor.bind("activate", "dongle");
         visitor.browser.fill("input[type=number]", "1");
         visitor.go_online(Some(&dongle));
         visitor.finished();
-        assert_eq!((available(&world, &ticket), laptop.held(&dongle)[0].1), (2, 1));
+        assert_eq!((available(&world, &ticket), laptop.held(&dongle)), (2, 1));
 
         // Back out of the dongle.
         visitor.open("/licenses");
@@ -47,7 +47,7 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
         visitor.arrived(&format!("/{dongle}"));
         visitor.go_online(None);
         visitor.finished();
-        assert_eq!((available(&world, &ticket), laptop.held(&dongle).len()), (3, 0));
+        assert_eq!((available(&world, &ticket), laptop.held(&dongle)), (3, 0));
 
         // The laptop is gone; its licenses come to the desktop, after the conditions were accepted.
         laptop.stop();
@@ -60,7 +60,7 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
         visitor.go_online(Some(new));
         visitor.finished();
         let new_act = desktop.serials().pop().expect("an act license");
-        assert_eq!(desktop.held(&new_act)[0].1, 2);
+        assert_eq!(desktop.held(&new_act), 2);
 
         // What the vendor has prepared comes without a ticket.
         world.vendor(&[
@@ -77,7 +77,8 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
         visitor.go_online(Some(&new_act));
         visitor.finished();
         let shown = desktop.run(&["container", "show", &new_act]);
-        assert_eq!(shown["firms"][0]["products"][0]["feature_map"], 7, "{shown}");
+        let products = shown["firms"][0]["products"].as_array().expect("products").iter();
+        assert_eq!(products.filter(|product| product["feature_map"] == 7).count(), 1, "{shown}");
 
         // The desktop is installed again: the same computer, with nothing on it.
         desktop.stop();
@@ -89,7 +90,7 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
         visitor.go_online(Some(new));
         visitor.finished();
         let restored = again.serials().pop().expect("an act license");
-        assert_eq!(again.held(&restored)[0].1, 2);
+        assert_eq!(again.held(&restored), 2);
         let log = [world.log("depot"), world.log("central")].join("\n");
         assert!(!log.contains(&ticket) && !log.contains(&ticket.replace('-', "")), "a ticket is in a log");
         visitor.quiet("online");
@@ -121,7 +122,7 @@ fn p5_where_the_browser_forbids_the_connection_files_are_offered_and_work() {
     visitor.browser.permission("loopback-network", "granted", &world.portal);
     visitor.browser.click("main a[href$='/online']");
     visitor.finished();
-    assert_eq!((available(&world, &ticket), computer.held(&dongle)[0].1), (0, 1));
+    assert_eq!((available(&world, &ticket), computer.held(&dongle)), (0, 1));
 }
 
 #[test]
@@ -150,7 +151,7 @@ fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
     visitor.browser.click("main a[href$='/online']");
     visitor.arrived("/online");
     for _ in 0..2 {
-        visitor.browser.click("form[action$='/navigate'] button");
+        visitor.browser.click("a[href$='/navigate']");
         visitor.browser.click("form[action^='http://127.0.0.1'] button");
         // The runtime's own page, which asks for this once.
         visitor.browser.click("button[value=allow]");
@@ -164,7 +165,7 @@ fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
         visitor.arrived("/online");
     }
     visitor.arrived("/result");
-    assert_eq!((available(&world, &ticket), computer.held(&dongle).len()), (1, 0));
+    assert_eq!((available(&world, &ticket), computer.held(&dongle)), (1, 0));
 }
 
 #[test]

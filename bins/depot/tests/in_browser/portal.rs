@@ -14,30 +14,30 @@ const NARROW: u32 = 320;
 const WIDE: u32 = 1_200;
 
 /// English and German, as browsers ask for them.
-pub const LANGUAGES: [&str; 2] = ["en-GB,en;q=0.9", "de-DE,de;q=0.9,en;q=0.5"];
+pub(crate) const LANGUAGES: [&str; 2] = ["en-GB,en;q=0.9", "de-DE,de;q=0.9,en;q=0.5"];
 
 /// What the first license of a ticket still has to give.
-pub fn available(world: &World, ticket: &str) -> u64 {
+pub(crate) fn available(world: &World, ticket: &str) -> u64 {
     world.licenses(ticket)[0]["available"].as_u64().expect("a number")
 }
 
-pub struct Visitor {
-    pub browser: Browser,
-    pub portal: String,
+pub(crate) struct Visitor {
+    pub(crate) browser: Browser,
+    pub(crate) portal: String,
     /// Tickets that were entered, which no address may contain.
     tickets: Vec<String>,
     /// Where pictures of the pages go.
-    pub pictures: Option<PathBuf>,
+    pub(crate) pictures: Option<PathBuf>,
     seen: Vec<String>,
 }
 
 impl Visitor {
-    pub fn new(world: &World, languages: &str) -> Self {
+    pub(crate) fn new(world: &World, languages: &str) -> Self {
         Self::with(world, languages, &Setup::default())
     }
 
     /// A visitor for whom the portal is on the internet.
-    pub fn public(world: &World, languages: &str) -> Self {
+    pub(crate) fn public(world: &World, languages: &str) -> Self {
         let public = vec![world.portal.trim_start_matches("http://").to_owned()];
         Self::with(world, languages, &Setup { public, ..Setup::default() })
     }
@@ -50,18 +50,18 @@ impl Visitor {
         Self { browser, portal, tickets: Vec::new(), pictures: None, seen: Vec::new() }
     }
 
-    pub fn open(&self, path: &str) {
+    pub(crate) fn open(&self, path: &str) {
         self.browser.open(&format!("{}{path}", self.portal));
     }
 
     /// The path of the page that is open.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.browser.address().trim_start_matches(&self.portal).to_owned()
     }
 
     /// Enters a ticket on the first page.
     #[track_caller]
-    pub fn enter(&mut self, ticket: &str) {
+    pub(crate) fn enter(&mut self, ticket: &str) {
         self.tickets.push(ticket.to_owned());
         self.open("/");
         self.browser.fill("#ticket", ticket);
@@ -71,7 +71,7 @@ impl Visitor {
 
     /// Waits until a page whose path ends so is there.
     #[track_caller]
-    pub fn arrived(&self, end: &str) {
+    pub(crate) fn arrived(&self, end: &str) {
         self.browser.until(end, || {
             let path = self.path();
             let is_there = path.split('?').next().is_some_and(|path| path.ends_with(end));
@@ -82,7 +82,7 @@ impl Visitor {
 
     /// Looks at the page that is open, under a name.
     #[track_caller]
-    pub fn look(&mut self, name: &str) {
+    pub(crate) fn look(&mut self, name: &str) {
         let address = self.browser.address();
         for ticket in &self.tickets {
             let bare = ticket.replace('-', "");
@@ -132,7 +132,7 @@ impl Visitor {
 
     /// The page has not broken its own policy, and no script has failed.
     #[track_caller]
-    pub fn quiet(&self, name: &str) {
+    pub(crate) fn quiet(&self, name: &str) {
         assert_eq!(self.browser.violations(), json!([]), "{name}");
         for complaint in self.browser.complaints() {
             // What the server refuses and the ports where no runtime listens are told, too, and meant to be.
@@ -153,7 +153,7 @@ impl Visitor {
 
     /// Chooses a binding (`act`, `dongle`) for an activation or re-activation; the page of licenses follows.
     #[track_caller]
-    pub fn bind(&mut self, action: &str, kind: &str) {
+    pub(crate) fn bind(&mut self, action: &str, kind: &str) {
         self.browser.click(&format!("a.button[href$='/{action}']"));
         self.browser.until("the licenses", || {
             let tile = format!("a.tile[href$='/{kind}']");
@@ -167,7 +167,7 @@ impl Visitor {
 
     /// Looks for containers, chooses the one whose name contains a text, and begins the online transfer.
     #[track_caller]
-    pub fn go_online(&self, container: Option<&str>) {
+    pub(crate) fn go_online(&self, container: Option<&str>) {
         let usable = "[data-agent-go]:not([disabled])";
         self.browser.until("the license runtime", || {
             let look = "return [...document.querySelectorAll('[data-agent-connect]')].some(one => one.checkVisibility())";
@@ -187,7 +187,7 @@ impl Visitor {
 
     /// Waits for the end of an online transfer.
     #[track_caller]
-    pub fn finished(&self) {
+    pub(crate) fn finished(&self) {
         self.browser.until("the result", || {
             let trouble = self.browser.all("[data-trouble] .notice-bad");
             assert!(trouble.is_empty(), "{}", self.browser.visible());
@@ -199,14 +199,14 @@ impl Visitor {
 
     /// Uploads a file on a step of a transfer by file.
     #[track_caller]
-    pub fn upload(&self, file: &Path) {
+    pub(crate) fn upload(&self, file: &Path) {
         self.browser.choose_file("form.upload input[name=file]", file);
         self.browser.click("form.upload button");
     }
 
     /// Downloads the update into a folder of its own and gives the file.
     #[track_caller]
-    pub fn download(&self, selector: &str, folder: &Path) -> PathBuf {
+    pub(crate) fn download(&self, selector: &str, folder: &Path) -> PathBuf {
         fs::create_dir_all(folder).expect("a folder");
         self.browser.downloads(folder);
         self.browser.click(selector);
@@ -215,7 +215,7 @@ impl Visitor {
 
     /// The code of the refusal that the page shows.
     #[track_caller]
-    pub fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let shown = self.browser.find(".notice-bad[data-code]");
         let code = self.browser.run("return arguments[0].dataset.code", &[self.browser.handle(&shown)]);
         code.as_str().unwrap_or_default().to_owned()
@@ -223,7 +223,7 @@ impl Visitor {
 
     /// Presses Tab until what a selector finds has the focus, as somebody without a mouse does.
     #[track_caller]
-    pub fn tab_to(&self, selector: &str) {
+    pub(crate) fn tab_to(&self, selector: &str) {
         for _ in 0..80 {
             self.browser.keys(licensing_testkit::browser::TAB);
             let focused =
@@ -241,7 +241,7 @@ impl Visitor {
         panic!("{selector} cannot be reached with the keyboard at {}", self.path());
     }
 
-    pub fn value(&self, script: &str) -> Value {
+    pub(crate) fn value(&self, script: &str) -> Value {
         self.browser.run(script, &[])
     }
 }

@@ -157,7 +157,7 @@ fn trouble(visitor: &mut Visitor, computer: &mut Computer) {
     visitor.go_online(None);
     visitor.browser.find("[data-trouble] .notice-bad");
     visitor.look("online-stopped");
-    visitor.browser.click("form[action$='/navigate'] button");
+    visitor.browser.click("a[href$='/navigate']");
     visitor.browser.find("form[action^='http://127.0.0.1']");
     visitor.look("by-runtime");
 }

@@ -1,6 +1,5 @@
 //! A vendor's central server and portal, and computers with license runtimes: real processes, stopped with the value.
-#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "shared by several test programs")]
-#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -11,10 +10,10 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const FIRM: &str = "6000010";
+pub(crate) const FIRM: &str = "6000010";
 
 /// A program beside the depot; built when this test is run alone.
-pub fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_depot")).with_file_name(name);
     if !program.exists() {
         let package = if name == "license-runtime" { "license-runtime-daemon" } else { name };
@@ -61,11 +60,11 @@ impl Drop for Process {
     }
 }
 
-pub struct World {
-    pub folder: TempDir,
-    pub central: String,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) central: String,
     /// The portal's address, which is its origin.
-    pub portal: String,
+    pub(crate) portal: String,
     settings: String,
     central_process: Process,
     depot: Option<Process>,
@@ -74,7 +73,7 @@ pub struct World {
 impl World {
     /// Server and portal; `runtimes` are the ports of license runtimes the portal may find, `settings` is added to
     /// the portal's.
-    pub fn new(runtimes: &[u16], settings: &str) -> Self {
+    pub(crate) fn new(runtimes: &[u16], settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("central");
         let init = ["init", "--firm-code", FIRM, "--firm-name", "Sample Vendor"];
@@ -120,7 +119,7 @@ impl World {
     }
 
     /// Starts the portal, or starts it again: what it only remembered is gone.
-    pub fn start_depot(&mut self) -> bool {
+    pub(crate) fn start_depot(&mut self) -> bool {
         drop(self.depot.take());
         let file = self.path("depot.toml");
         fs::write(&file, &self.settings).unwrap();
@@ -130,27 +129,27 @@ impl World {
         self.depot.is_some()
     }
 
-    pub fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
-    pub fn log(&self, name: &str) -> String {
+    pub(crate) fn log(&self, name: &str) -> String {
         fs::read_to_string(self.folder.path().join(format!("{name}.log"))).unwrap_or_default()
     }
 
     /// A computer of this name, with containers of its own.
-    pub fn computer(&self, name: &str) -> Computer {
+    pub(crate) fn computer(&self, name: &str) -> Computer {
         Computer { home: self.folder.path().join(name), runtime: None }
     }
 
     /// What the vendor types.
-    pub fn vendor(&self, words: &[&str]) -> Value {
+    pub(crate) fn vendor(&self, words: &[&str]) -> Value {
         let mut command = cmtool(&self.folder.path().join("vendor"), words);
         command.env("CM_TOKEN_FILE", self.folder.path().join("central/admin.token"));
         answer(words, command.env("CM_SERVER", &self.central))
     }
 
-    pub fn item(&self, id: &str, name: &str, options: &[&str]) {
+    pub(crate) fn item(&self, id: &str, name: &str, options: &[&str]) {
         let product = (201_000 + id.bytes().map(u32::from).sum::<u32>()).to_string();
         let words =
             ["item", "create", "--id", id, "--name", name, "--firm-code", FIRM, "--product-code", &product];
@@ -158,7 +157,7 @@ impl World {
     }
 
     /// An order of these lines (`ITEM=QUANTITY`): gives the ticket.
-    pub fn sell(&self, order: &str, lines: &[&str]) -> String {
+    pub(crate) fn sell(&self, order: &str, lines: &[&str]) -> String {
         let mut words = vec!["order", "create", "--order-id", order];
         for line in lines {
             words.extend(["--item", line]);
@@ -167,7 +166,7 @@ impl World {
     }
 
     /// The licenses of a ticket, as the server tells them.
-    pub fn licenses(&self, ticket: &str) -> Vec<Value> {
+    pub(crate) fn licenses(&self, ticket: &str) -> Vec<Value> {
         self.vendor(&["ticket", "show", ticket])["licenses"].as_array().cloned().unwrap_or_default()
     }
 }
@@ -182,7 +181,7 @@ fn central_command(world: &World, words: &[&str]) -> std::process::Output {
     central().args(words).arg("--data").arg(world.folder.path().join("central")).output().unwrap()
 }
 
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text: {value}")).to_owned()
 }
 
@@ -206,19 +205,19 @@ fn answer(words: &[&str], command: &mut Command) -> Value {
 }
 
 /// A computer of a customer.
-pub struct Computer {
-    pub home: PathBuf,
+pub(crate) struct Computer {
+    pub(crate) home: PathBuf,
     runtime: Option<Process>,
 }
 
 impl Computer {
     /// A computer in a folder that is there before the world is.
-    pub fn in_folder(folder: &Path, name: &str) -> Self {
+    pub(crate) fn in_folder(folder: &Path, name: &str) -> Self {
         Self { home: folder.join(name), runtime: None }
     }
 
     /// Starts the license runtime at a port, 0 for any free one; gives the port.
-    pub fn start(&mut self, port: u16) -> u16 {
+    pub(crate) fn start(&mut self, port: u16) -> u16 {
         fs::create_dir_all(&self.home).unwrap();
         let mut serve = Command::new(program("license-runtime"));
         serve.args(["serve", "--agent-port", &port.to_string()]).env("CM_HOME", &self.home);
@@ -231,44 +230,44 @@ impl Computer {
     }
 
     /// Stops it, as an operating system that is shut down.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.runtime = None;
     }
 
     /// What the user types.
-    pub fn run(&self, words: &[&str]) -> Value {
+    pub(crate) fn run(&self, words: &[&str]) -> Value {
         answer(words, &mut cmtool(&self.home, words))
     }
 
     /// What a user types who is online.
-    pub fn online(&self, world: &World, words: &[&str]) -> Value {
+    pub(crate) fn online(&self, world: &World, words: &[&str]) -> Value {
         answer(words, cmtool(&self.home, words).env("CM_SERVER", &world.central))
     }
 
-    pub fn allow(&self, portal: &str) {
+    pub(crate) fn allow(&self, portal: &str) {
         self.run(&["agent", "allow", portal]);
     }
 
-    pub fn dongle(&self) -> String {
+    pub(crate) fn dongle(&self) -> String {
         text(&self.run(&["container", "create", "dongle"])["serial"])
     }
 
-    /// Names and quantities in a container.
-    pub fn held(&self, serial: &str) -> Vec<(String, u64)> {
+    /// Licenses in a container.
+    pub(crate) fn held(&self, serial: &str) -> u64 {
         let shown = self.run(&["container", "show", serial]);
         let firms = shown["firms"].as_array().unwrap().iter();
         let products = firms.flat_map(|firm| firm["products"].as_array().unwrap());
-        products.map(|product| (text(&product["name"]), product["quantity"].as_u64().unwrap())).collect()
+        products.map(|product| product["quantity"].as_u64().unwrap()).sum()
     }
 
     /// The serials of all containers.
-    pub fn serials(&self) -> Vec<String> {
+    pub(crate) fn serials(&self) -> Vec<String> {
         let list = self.run(&["container", "list"]);
         list["containers"].as_array().unwrap().iter().map(|one| text(&one["serial"])).collect()
     }
 
     /// Makes a context file.
-    pub fn context(&self, serial: &str, file: &str) -> PathBuf {
+    pub(crate) fn context(&self, serial: &str, file: &str) -> PathBuf {
         let out = self.home.with_extension(file);
         let to = out.display().to_string();
         self.run(&["context", "create", "--container", serial, "--firm-code", FIRM, "--out", &to]);

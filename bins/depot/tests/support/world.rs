@@ -80,6 +80,14 @@ impl World {
             .stdout(Stdio::null())
             .status();
         assert!(init.unwrap().success());
+        let grant = Command::new(program("central-server"))
+            .args(["grant", "origin", "https://portal.example", "--data"])
+            .arg(&data)
+            .arg("--out")
+            .arg(folder.path().join("portal.grant"))
+            .stdout(Stdio::null())
+            .status();
+        assert!(grant.unwrap().success());
         // The depot is the proxy of its visitors.
         std::fs::write(data.join("central.toml"), "[rate]\ntrusted_proxies = [\"127.0.0.1\"]\n").unwrap();
         let mut command = Command::new(program("central-server"));

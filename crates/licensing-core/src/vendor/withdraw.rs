@@ -32,13 +32,14 @@ impl Held {
     /// Takes the license back: what is inactive at once, the rest when its containers next make contact.
     ///
     /// # Errors
-    /// There is nothing (more) to take back, or the license was replaced.
+    /// There is nothing (more) to take back, or the license was replaced: then its replacement is the one to withdraw.
     pub fn withdraw(mut self, actor: &Actor, now: Timestamp) -> Result<ChangeSet, Refusal> {
         if self.line.replaced_by.is_some() {
             return Err(Refusal::LicenseReplaced(self.line.id));
         }
         let mut changes = ChangeSet::default();
         self.mark(actor, now, &mut changes)?;
+        self.line.wanted_back = true;
         changes.push(Change::UpdateLicense(self.line));
         Ok(changes)
     }
@@ -52,13 +53,17 @@ impl Held {
             marked += activation.quantity;
             changes.push(Change::PutActivation(activation.clone()));
         }
-        if taken + marked == 0 {
+        // Of a replacement more is to come, as long as what it replaces is in containers: that comes back as well.
+        let to_come = self.line.replaces.is_some() && !self.line.wanted_back;
+        if taken + marked == 0 && !to_come {
             return Err(Refusal::NothingToWithdraw(self.line.id));
         }
         for (action, quantity) in
             [(Action::WithdrawalConfirmed, taken), (Action::WithdrawalRequested, marked)]
         {
-            if quantity > 0 {
+            // What is still to come is asked for as well, although nobody can count it.
+            let only_to_come = taken + marked == 0 && action == Action::WithdrawalRequested;
+            if quantity > 0 || only_to_come {
                 changes.events.push(self.event(action, actor, now).quantity(quantity));
             }
         }
@@ -85,9 +90,10 @@ impl Held {
             given += activation.quantity;
             changes.push(Change::PutActivation(activation.clone()));
         }
-        if given == 0 {
+        if given == 0 && !self.line.wanted_back {
             return Err(Refusal::NotWithdrawn(self.line.id));
         }
+        self.line.wanted_back = false;
         changes.events.push(self.event(Action::WithdrawalCancelled, actor, now).quantity(given));
         changes.push(Change::UpdateLicense(self.line));
         Ok(changes)

@@ -77,25 +77,53 @@ impl Work {
         };
         waiting()
             .filter(|a| matches!(a.state, ActivationState::Returning { .. }))
-            .filter_map(|a| self.lines.get(&a.license))
-            .filter(|line| line.replaced_by.is_some_and(comes))
-            .map(|line| line.id)
+            .map(|a| a.license)
+            .filter(|license| self.successors(*license).any(comes))
             .collect()
     }
 
+    /// What has replaced a license, what has replaced that, and so on to the one that counts.
+    fn successors(&self, license: LicenseId) -> impl Iterator<Item = LicenseId> {
+        let next = |id: &LicenseId| self.lines.get(id)?.replaced_by;
+        // Bounded: damaged books may go in a circle.
+        std::iter::successors(next(&license), move |id| next(id)).take(self.lines.len())
+    }
+
+    /// Whether a license comes in exchange for one of these.
+    pub(super) fn comes_for(&self, license: LicenseId, exchanged: &BTreeSet<LicenseId>) -> bool {
+        exchanged.iter().any(|old| self.successors(*old).any(|new| new == license))
+    }
+
+    /// The license at the end of a row of replacements, and whether the vendor wants it back as well.
+    fn successor(&self, license: LicenseId) -> Option<(LicenseId, bool)> {
+        let last = self.successors(license).last()?;
+        Some((last, self.lines.get(&last).is_some_and(|line| line.wanted_back)))
+    }
+
+    /// What a replaced license is exchanged for; `None` when it is not replaced, or its replacement is wanted back: then
+    /// it is taken out and nothing comes in its place.
+    pub(super) fn exchanged_for(&self, license: LicenseId) -> Option<LicenseId> {
+        self.successor(license).filter(|(_, wanted_back)| !wanted_back).map(|(new, _)| new)
+    }
+
     /// A share went to the vendor other than by an exchange: of a license that was replaced, as many of its
-    /// replacement are available for it. Gives which license that is.
+    /// replacement are available for it, or the vendor's where that is wanted back as well. Gives which license is
+    /// available.
     pub(super) fn replace_lost(
         &mut self,
         license: LicenseId,
         quantity: u32,
         goes: Destination,
     ) -> Result<Option<LicenseId>, Decline> {
-        let new = self.lines.get(&license).and_then(|line| line.replaced_by);
-        let Some(new) = new.filter(|_| goes == Destination::Vendor && !zoo::has(Bug::ReplacedIsLost)) else {
+        let new = self.successor(license);
+        let new = new.filter(|_| goes == Destination::Vendor && !zoo::has(Bug::ReplacedIsLost));
+        let Some((new, wanted_back)) = new else { return Ok(None) };
+        let line = self.line_mut(new)?;
+        if wanted_back {
+            line.grow_withdrawn(quantity);
             return Ok(None);
-        };
-        self.line_mut(new)?.grow_available(quantity);
+        }
+        line.grow_available(quantity);
         Ok(Some(new))
     }
 
@@ -111,7 +139,7 @@ impl Work {
             .here(settled)
             .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
             .filter(|a| self.cancelled_split(a.entry).is_none())
-            .filter_map(|a| Some((a.license, self.lines.get(&a.license)?.replaced_by?)))
+            .filter_map(|a| Some((a.license, self.exchanged_for(a.license)?)))
             .collect();
         due.sort_unstable();
         due.dedup();

@@ -56,8 +56,8 @@ impl Work {
                 ActivationState::Activating { .. } => {
                     let (share, goes) = (self.share_back(&activation)?, activation.destination());
                     self.update_void(&activation);
+                    let in_exchange = self.comes_for(activation.license, &exchanged);
                     let line = self.line_mut(activation.license)?;
-                    let in_exchange = line.replaces.is_some_and(|old| exchanged.contains(&old));
                     if in_exchange && !zoo::has(Bug::CancelledExchangeGrows) {
                         line.shrink(activation.quantity)?;
                     } else {

@@ -162,7 +162,7 @@ impl Work {
 
     /// Gives shares up for lost where they are and blacklists their containers; adds to `freed` what is available again
     /// by that. Both sides of an exchange are given up together: what replaces a license follows its owner.
-    fn give_up(
+    pub(super) fn give_up(
         &mut self,
         mut lost: Vec<ActivationId>,
         action: Action,
@@ -170,21 +170,19 @@ impl Work {
     ) -> Result<(), Decline> {
         let steps: BTreeSet<StepId> =
             lost.iter().filter_map(|id| self.activations.get(id)?.state.pending_step()).collect();
-        let mut exchanged: BTreeSet<ActivationId> = BTreeSet::new();
+        let mut given: BTreeSet<ActivationId> = BTreeSet::new();
         for step in steps {
             let old = self.exchanged_by(step);
-            let both = |a: &&Activation| {
-                old.contains(&a.license)
-                    || self
-                        .lines
-                        .get(&a.license)
-                        .and_then(|line| line.replaces)
-                        .is_some_and(|of| old.contains(&of))
-            };
+            let both = |a: &&Activation| old.contains(&a.license) || self.comes_for(a.license, &old);
             let waiting = self.activations.values().filter(|a| a.state.pending_step() == Some(step));
-            let sides: Vec<ActivationId> = waiting.filter(both).map(|a| a.id).collect();
-            exchanged.extend(&sides);
-            lost.extend(sides.iter().filter(|id| !lost.contains(id)).copied().collect::<Vec<_>>());
+            for side in waiting.filter(both) {
+                if old.contains(&side.license) {
+                    given.insert(side.id);
+                }
+                if !lost.contains(&side.id) {
+                    lost.push(side.id);
+                }
+            }
         }
         let updates = self.stranded_updates(&lost);
         lost.extend(updates);
@@ -203,8 +201,9 @@ impl Work {
             if generations.insert(license) {
                 self.next_generation(license)?;
             }
+            // What was given in an exchange is made up for by what came for it.
             let replacement =
-                if exchanged.contains(&id) { None } else { self.replace_lost(license, quantity, goes)? };
+                if given.contains(&id) { None } else { self.replace_lost(license, quantity, goes)? };
             let again = goes == Destination::Available && activation.update.is_none();
             let available = Some(license).filter(|_| again).or(replacement);
             if let Some(license) = available {

@@ -198,10 +198,17 @@ impl Work {
         if matches!(verdict, Verdict::Adopt) {
             self.keep_receipt(context, bytes);
             self.adopt(context, &settled, &proven.dead)?;
-        } else if !proven.applied.is_empty() {
-            self.firm_changed = true;
-            self.keep_receipt(context, bytes);
-            self.record_proof(context, &proven)?;
+        } else {
+            let proves = !proven.applied.is_empty();
+            if proves {
+                self.firm_changed = true;
+                self.keep_receipt(context, bytes);
+                self.record_proof(context, &proven)?;
+            }
+            let newest = matches!(verdict, Verdict::Accept { newest: true });
+            if newest && self.believe(&settled, context.hash())? && !proves {
+                self.keep_receipt(context, bytes);
+            }
         }
         Ok(settled)
     }

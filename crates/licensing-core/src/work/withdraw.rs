@@ -13,7 +13,7 @@ impl Work {
         let going: Vec<ActivationId> = self
             .here(settled)
             .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
-            .filter(|a| self.lines.get(&a.license).is_some_and(|line| line.replaced_by.is_none()))
+            .filter(|a| self.exchanged_for(a.license).is_none())
             .filter(|a| self.cancelled_split(a.entry).is_none())
             .map(|a| a.id)
             .collect();
@@ -61,7 +61,12 @@ impl Work {
         let mut events = Vec::new();
         for product in settled.stated() {
             let booked = self.booked(settled, product.entry);
-            if booked >= product.quantity || !self.lines.contains_key(&product.license) {
+            let Some(line) = self.lines.get(&product.license) else { continue };
+            // A newer generation was signed by a server that has forgotten it, and so may have been anything as long as
+            // not every container has told what it holds.
+            let forgotten = product.generation > line.generation
+                || (self.reconciling.is_some() && product.generation == line.generation);
+            if booked >= product.quantity || forgotten {
                 continue;
             }
             operations.push(match booked {

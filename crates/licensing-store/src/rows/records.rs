@@ -73,6 +73,7 @@ pub fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
         assigned: row.maybe("assigned", serial_of)?,
         replaces: row.maybe_bytes("replaces")?.map(LicenseId),
         replaced_by: row.maybe_bytes("replaced_by")?.map(LicenseId),
+        wanted_back: row.get("wanted_back")?,
         created_at: row.time("created_at")?,
         version: row.number("version")?,
     })

@@ -1,7 +1,7 @@
 //! What the whole life of a license leaves in the records: competing steps, replaced lines, withdrawn shares.
 
 use futures_executor::block_on;
-use licensing_core::activation::{Activation, ActivationState};
+use licensing_core::activation::{Activation, ActivationState, PendingUpdate};
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
 use licensing_core::container::{FirmRecord, PendingStep};
 use licensing_core::ids::{
@@ -12,6 +12,7 @@ use licensing_core::license::{Ledger, LicenseLine, Share};
 use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::time::Timestamp;
+use licensing_core::update_item::UpdateEffect;
 use licensing_store::{CommitError, FactsQuery, LicenseQuery};
 
 use super::records::{activation, commit, container, firm_record, serial, step};
@@ -112,6 +113,7 @@ pub fn live_of_a_license_is_found(store: Subject) {
 pub fn an_activation_changes(store: Subject) {
     let owner = order(&store, 1, 9, false);
     let here = serial(ContainerKind::Act, 1);
+    let effect = UpdateEffect { uses: 5, feature_map: Some(9), ..UpdateEffect::default() };
     for number in [1, 3] {
         let before = activation(number, owner, here);
         commit(&store, Change::PutActivation(before.clone())).expect("an activation");
@@ -122,12 +124,16 @@ pub fn an_activation_changes(store: Subject) {
                 units: None,
                 expires: None,
                 maintenance_until: Some(NOW.plus_days(9)),
-                usage_started: before.remainder.usage_started,
+                usage_started: before.remainder.usage_started.map(|at| at.plus_secs(5)),
                 added_uses: 1 << 40,
                 feature_map: None,
             },
             state: ActivationState::Active { activated_at: NOW.plus_secs(8), proof: [9; 32] },
             withdraw: !before.withdraw,
+            update: match before.update {
+                Some(_) => None,
+                None => Some(PendingUpdate { effect, split_from: Some(EntryId([78; 16])) }),
+            },
             version: 1,
             ..before
         };
@@ -165,6 +171,7 @@ pub fn withdrawn_and_replaced_lines_come_back(store: Subject) {
     assert_eq!(block_on(store.license(expected.id)), Ok(Some(expected.clone())));
     expected.assigned = None;
     expected.replaced_by = Some(LicenseId([6; 16]));
+    expected.wanted_back = true;
     (expected.quantity, expected.generation) = (12, 3);
     expected.ledger = Ledger {
         fresh: 1,
@@ -351,9 +358,9 @@ pub fn lines_beyond_the_ticket_are_loaded(store: Subject) {
     };
     let with = facts(Some(TicketId([1; 16])), &[3, 2, 77]);
     assert_eq!(ids(&with.activations), [1], "of this firm code, here and live");
-    assert_eq!(lines(&with), [1, 2, 3, 4, 6, 9, 8]);
-    assert_eq!(lines(&facts(None, &[])), [2, 4, 6, 1], "what replaces a replacement is not needed");
-    assert_eq!(lines(&facts(None, &[5, 6, 4])), [2, 5, 6, 4, 1]);
+    assert_eq!(lines(&with), [1, 2, 3, 4, 6, 9, 8, 7]);
+    assert_eq!(lines(&facts(None, &[])), [2, 4, 6, 1, 9], "with what replaces a replacement");
+    assert_eq!(lines(&facts(None, &[5, 6, 4])), [2, 5, 6, 4, 1, 9]);
     assert_eq!(with.elsewhere, []);
 }
 
@@ -416,4 +423,12 @@ pub fn what_is_elsewhere_is_loaded(store: Subject) {
     let nothing = facts(&|query| query.old = Some(stranger));
     assert_eq!((nothing.elsewhere, nothing.others, nothing.old_firm), (vec![], vec![], None));
     assert_eq!(ActivationId([2; 16]), nothing.activations[0].id);
+
+    // A restored database may be wrong about what the context names, wherever it has that.
+    let named = |query: &mut FactsQuery| (query.ticket, query.named) = (None, vec![license, second.1]);
+    assert_eq!(facts(&named).elsewhere, []);
+    stored(&store, vec![Change::SetReconciling(Some(NOW))]);
+    let named = facts(&named);
+    assert_eq!((ids(&named.elsewhere), named.others), (vec![4, 5, 6, 7, 8], vec![known(a), known(b)]));
+    assert_eq!(facts(&|query| query.elsewhere = true).elsewhere, asked.elsewhere, "each once");
 }

@@ -1,9 +1,10 @@
 //! What programs and people ask the server about itself.
 
 use licensing_wire::problem;
+use licensing_wire::soap::{Version, wsdl};
 
 use crate::http::handlers::Call;
-use crate::http::openapi_document;
+use crate::http::{openapi_document, soap};
 use crate::service::{Answer, Failure};
 
 fn text(content_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
@@ -34,6 +35,18 @@ pub(in crate::http) async fn metrics(call: Call) -> Result<Answer, Failure> {
 
 pub(in crate::http) async fn openapi(_: Call) -> Result<Answer, Failure> {
     Answer::json(200, &openapi_document())
+}
+
+pub(in crate::http) async fn wsdl(call: Call, version: Version) -> Result<Answer, Failure> {
+    if call.query.is_empty() {
+        return Err(Failure::denied(
+            "method_not_allowed",
+            "SOAP requests are POSTs; ?wsdl gives the description",
+        ));
+    }
+    let address = format!("{}{}", call.base, soap::path(version));
+    let summary = |name: &str| soap::route(name).map_or("", |route| route.summary);
+    Ok(text("text/xml; charset=utf-8", wsdl::document(version, &address, summary)))
 }
 
 /// A page for people; codes and texts come from the table, so nothing in it needs escaping.

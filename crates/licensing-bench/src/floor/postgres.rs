@@ -1,0 +1,116 @@
+//! Durable commits by PostgreSQL through the client library itself: a pipeline for each, prepared statements, as many
+//! connections as there are clients.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::time::Instant;
+
+use anyhow::{Result, anyhow};
+use futures_util::future::{join_all, try_join_all};
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, Statement};
+
+use super::rows::{self, Row, Value};
+use super::sqlite::Commits;
+
+struct Connection {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+/// A database of its own, with connections.
+pub(crate) struct Postgres {
+    runtime: Runtime,
+    connections: Vec<Connection>,
+    next: u64,
+}
+
+fn value(value: &Value) -> Box<dyn ToSql + Sync + '_> {
+    match value {
+        Value::Int(number) => Box::new(*number),
+        Value::Blob(bytes) => Box::new(bytes.as_slice()),
+        Value::Text(text) => Box::new(text.as_str()),
+        Value::Flag(flag) => Box::new(*flag),
+    }
+}
+
+impl Connection {
+    async fn commit(&mut self, rows: &[Row]) -> Result<()> {
+        for Row(sql, _) in rows {
+            if !self.statements.contains_key(sql) {
+                let statement = self.client.prepare(&sql.replace('?', "$")).await?;
+                self.statements.insert(sql, statement);
+            }
+        }
+        let (client, statements) = (&self.client, &self.statements);
+        let params: Vec<Vec<_>> =
+            rows.iter().map(|Row(_, values)| values.iter().map(value).collect()).collect();
+        let sent = rows.iter().zip(&params).map(|(Row(sql, _), params)| async move {
+            let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param).collect();
+            client.execute(&statements[sql], &params).await
+        });
+        // All are sent before the first answer is awaited: the library sends when a future is polled first.
+        let (begin, changed, commit) = tokio::join!(biased; client.batch_execute("BEGIN"), join_all(sent), client.batch_execute("COMMIT"));
+        begin?;
+        commit?;
+        match changed.into_iter().find(|changed| !matches!(changed, Ok(1))) {
+            None => Ok(()),
+            Some(other) => Err(anyhow!("a statement of the floor changed {:?} rows", other?)),
+        }
+    }
+}
+
+impl Postgres {
+    /// Connects to a database with the schema of the product.
+    pub(crate) fn new(url: &str, connections: usize) -> Result<Self> {
+        // As many threads as a server has; the floor has nothing else to do on the machine.
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let connections = runtime.block_on(async {
+            let mut all = Vec::new();
+            for _ in 0..connections {
+                let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+                // Its end is noticed by whoever uses it next.
+                tokio::spawn(async move {
+                    let _ = connection.await;
+                });
+                all.push(Connection { client, statements: HashMap::new() });
+            }
+            anyhow::Ok(all)
+        })?;
+        let mut floor = Self { runtime, connections, next: 0 };
+        floor.time(&[vec![rows::definition()]])?;
+        Ok(floor)
+    }
+
+    fn time(&mut self, sets: &[Vec<Row>]) -> Result<f64> {
+        let next = Cell::new(0);
+        let begun = Instant::now();
+        let clients = self.connections.iter_mut().map(|connection| {
+            let next = &next;
+            async move {
+                loop {
+                    let at = next.get();
+                    let Some(rows) = sets.get(at) else { return anyhow::Ok(()) };
+                    next.set(at + 1);
+                    connection.commit(rows).await?;
+                }
+            }
+        });
+        self.runtime.block_on(try_join_all(clients))?;
+        #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+        let each = begun.elapsed().as_secs_f64() / sets.len() as f64;
+        Ok(each)
+    }
+
+    /// Commits so many activations, each on its own.
+    pub(crate) fn activations(&mut self, count: u64) -> Result<Commits> {
+        let numbers = self.next..self.next + count;
+        self.next += count;
+        let orders: Vec<_> = numbers.clone().map(|number| rows::order(number, 1)).collect();
+        self.time(&orders)?;
+        let issues: Vec<_> = numbers.clone().map(rows::issue).collect();
+        let settlements: Vec<_> = numbers.map(rows::settle).collect();
+        Ok(Commits { issue: self.time(&issues)?, settle: self.time(&settlements)? })
+    }
+}

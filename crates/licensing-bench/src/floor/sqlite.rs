@@ -1,0 +1,106 @@
+//! Durable commits by SQLite itself: the tables and settings of the product, none of its code.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use licensing_store_sqlite::SqliteStore;
+use rusqlite::types::{ToSqlOutput, Value as Sql};
+use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
+
+use super::rows::{self, Row, Value};
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Int(number) => number.to_sql(),
+            Self::Blob(bytes) => bytes.to_sql(),
+            Self::Text(text) => text.to_sql(),
+            Self::Flag(flag) => Ok(ToSqlOutput::Owned(Sql::Integer(i64::from(*flag)))),
+        }
+    }
+}
+
+/// A database of its own.
+pub(crate) struct Sqlite {
+    db: Connection,
+    next: u64,
+}
+
+/// Seconds per issue and per settlement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Commits {
+    pub(crate) issue: f64,
+    pub(crate) settle: f64,
+}
+
+impl Sqlite {
+    /// Makes the file; the schema is the product's.
+    pub(crate) fn new(path: &Path) -> Result<Self> {
+        drop(SqliteStore::create(path)?);
+        let db = connect(path)?;
+        let mut floor = Self { db, next: 0 };
+        floor.commit(&[vec![rows::definition()]])?;
+        Ok(floor)
+    }
+
+    fn commit(&mut self, sets: &[Vec<Row>]) -> Result<()> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for Row(sql, values) in sets.iter().flatten() {
+            let changed = transaction.prepare_cached(sql)?.execute(params_from_iter(values))?;
+            ensure!(changed == 1, "a statement of the floor changed {changed} rows: {sql}");
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    fn time(&mut self, sets: &[Vec<Row>], group: usize) -> Result<f64> {
+        let begun = Instant::now();
+        for group in sets.chunks(group) {
+            self.commit(group)?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+        let each = begun.elapsed().as_secs_f64() / sets.len() as f64;
+        Ok(each)
+    }
+
+    /// Commits so many activations, `group` of them in a transaction.
+    pub(crate) fn activations(&mut self, count: u64, group: usize) -> Result<Commits> {
+        let numbers = self.next..self.next + count;
+        self.next += count;
+        let orders: Vec<_> = numbers.clone().map(|number| rows::order(number, 1)).collect();
+        self.time(&orders, 1_000)?;
+        let issues: Vec<_> = numbers.clone().map(rows::issue).collect();
+        let settlements: Vec<_> = numbers.map(rows::settle).collect();
+        Ok(Commits { issue: self.time(&issues, group)?, settle: self.time(&settlements, group)? })
+    }
+
+    /// Commits so many orders of 100 licenses, `group` of them in a transaction; seconds for each. Not to be mixed with
+    /// activations in one file.
+    pub(crate) fn orders(&mut self, count: u64, group: usize) -> Result<f64> {
+        let numbers = self.next..self.next + count;
+        self.next += count;
+        let orders: Vec<_> = numbers.map(|number| rows::order(number, 100)).collect();
+        self.time(&orders, group)
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    let db = Connection::open(path)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -16_384)?;
+    db.set_prepared_statement_cache_capacity(128);
+    Ok(db)
+}
+
+/// Seconds to open a database and to read the number of rows it keeps of itself: what any program does first.
+pub(crate) fn open_raw(path: &Path) -> Result<f64> {
+    let begun = Instant::now();
+    let db = connect(path)?;
+    let _: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let _: i64 = db.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(begun.elapsed().as_secs_f64())
+}
