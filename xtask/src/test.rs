@@ -133,6 +133,9 @@ fn long_proofs(started: Instant, commit: &str, postgres: &Cluster) -> Result<u64
         passed += proof("kill", &[], database)?;
         passed += proof("histories", &[], database)?;
     }
+    for name in ["power", "failures", "available", "relocate"] {
+        passed += proof(name, &[], None)?;
+    }
     Ok(passed)
 }
 

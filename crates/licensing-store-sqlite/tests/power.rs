@@ -36,7 +36,7 @@ fn key(number: u64) -> [u8; 32] {
 }
 
 fn item(number: u64) -> ItemId {
-    ItemId::new(&format!("I-{number}")).unwrap()
+    ItemId::new(format!("I-{number}")).unwrap()
 }
 
 /// An item, the answer, and an event: all or nothing.
@@ -198,12 +198,12 @@ impl Disk {
                 }
                 (Fate::Scattered, Act::Write { offset, bytes }) => {
                     for (number, sector) in bytes.chunks(SECTOR).enumerate() {
-                        if random(chance) % 2 == 0 {
+                        if random(chance).is_multiple_of(2) {
                             apply(&mut file, offset + number * SECTOR, sector);
                         }
                     }
                 }
-                (Fate::Scattered, act) if random(chance) % 2 == 0 => carry_out(&mut file, act),
+                (Fate::Scattered, act) if random(chance).is_multiple_of(2) => carry_out(&mut file, act),
                 (Fate::Torn, act) => carry_out(&mut file, act),
                 (Fate::Scattered, _) => {}
             }
