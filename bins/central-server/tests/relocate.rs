@@ -13,7 +13,7 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet, Receipt, RequestRecord};
 use licensing_core::event::{Action, Event};
 use licensing_core::time::Timestamp;
-use licensing_store::copy::{self, Begin, CopyError, End, Mark, Progress, Row, Table, TableCopied};
+use licensing_store::copy::{self, Begin, CopyError, End, Mark, Progress, Row, Table, TableCopied, Value};
 use licensing_store::{EventQuery, Store, StoreError};
 use licensing_testkit::damage::one_of_everything;
 use licensing_testkit::postgres::{self, Cluster};
@@ -295,6 +295,79 @@ fn a_copy_that_differs_is_named_and_not_taken() {
     // What is missing at the end of a table is copied again; what is missing in the middle of one is found.
     relocate(&from, &to, 3).unwrap();
     assert!(to.is_served());
+}
+
+/// Fills a database with licenses of which nothing was activated, ten on a ticket, and an event for each.
+fn many_licenses(spot: &Spot, licenses: u64) {
+    let database = spot.database();
+    let mut end = database.target().unwrap();
+    let table = |name: &str| copy::TABLES.iter().find(|table| table.name == name).unwrap();
+    let mut rows_of = |name: &str, count: u64, change: &dyn Fn(u64, &str, &mut Value)| {
+        let table = table(name);
+        let mut template = Vec::new();
+        end.read(table, None, &mut |row| {
+            template = row;
+            false
+        })
+        .unwrap();
+        for first in (0..count).step_by(2_000) {
+            let row = |number: u64| {
+                let mut row = template.clone();
+                for (column, value) in table.columns.iter().zip(&mut row) {
+                    change(number, column.name, value);
+                }
+                row
+            };
+            end.write(table, (first..count.min(first + 2_000)).map(row).collect()).unwrap();
+        }
+    };
+    let id = |number: u64, length: usize| {
+        let mut id = vec![7; length];
+        id[..8].copy_from_slice(&(number + 1_000_000_000).to_be_bytes());
+        Value::Blob(id)
+    };
+    rows_of("tickets", licenses.div_ceil(10), &|number, column, value| match column {
+        "id" => *value = id(number, 16),
+        "lookup" => *value = id(number, 32),
+        _ => {}
+    });
+    rows_of("licenses", licenses, &|number, column, value| match column {
+        "id" => *value = id(number, 16),
+        "ticket" => *value = id(number / 10, 16),
+        "position" => *value = Value::Integer(i64::try_from(number % 10).unwrap()),
+        "fresh" => *value = Value::Integer(5),
+        "activating" => *value = Value::Integer(0),
+        _ => {}
+    });
+    rows_of("events", licenses, &|number, column, value| match column {
+        "sequence" => *value = Value::Integer(i64::try_from(number).unwrap() + 1_000),
+        "license" => *value = id(number, 16),
+        _ => {}
+    });
+    end.complete().unwrap();
+}
+
+#[test]
+fn a_large_database_goes_to_a_server_and_back() {
+    let licenses = proof::size(20_000, 1_000_000);
+    let (from, server, back) = (filled(Spot::file()), Spot::server(), Spot::file());
+    many_licenses(&from, licenses);
+    let there = relocate(&from, &server, 1).unwrap();
+    let again = relocate(&server, &back, 2).unwrap();
+    assert_eq!(there, again);
+    let database = back.database();
+    let store = database.open().unwrap();
+    assert_eq!(block_on(store.counts()).unwrap().licenses, licenses + 1);
+    assert_eq!(block_on(store.audit()), Ok(vec![]));
+    Figures {
+        name: "move-large",
+        what: "a large database moves from SQLite to PostgreSQL and back; the hash of every table is the same",
+        count: there.iter().chain(&again).map(|table| table.rows).sum(),
+        unit: "rows moved",
+        seeds: None,
+        more: vec![("licenses", licenses)],
+    }
+    .tell();
 }
 
 fn central_server(arguments: &[&str]) -> Output {

@@ -12,13 +12,13 @@ use serde_json::json;
 /// A refusal with a code of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     code: &'static str,
     message: String,
 }
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }

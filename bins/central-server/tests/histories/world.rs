@@ -182,8 +182,8 @@ impl<'a> World<'a> {
         if matches!(&outcome, Err(Failure::Denied { code: "try_again", .. })) {
             // A container that was put back and cleared is at a place where it was before. With the clock at the very
             // second, and the very same wish, the step would be one that was issued before. A second later it is not.
-            let context = VerifiedContext::verify(context, &[emulator_maker().public_key()]).unwrap();
-            let asks = self.computers.iter().find(|c| c.serial == context.serial()).unwrap();
+            let verified = VerifiedContext::verify(context, &[emulator_maker().public_key()]).unwrap();
+            let asks = self.computers.iter().find(|c| c.serial == verified.serial()).unwrap();
             assert!(asks.cleared, "nobody else is at a place twice");
             self.note("  the server asks to try again");
             self.central.clock.advance(1);
