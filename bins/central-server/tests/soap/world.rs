@@ -18,6 +18,7 @@ use clap::Parser;
 use http_body_util::BodyExt as _;
 use licensing_core::Entropy;
 use licensing_core::device::DeviceState;
+use licensing_core::format::context::TraitDigest;
 use licensing_core::ids::ContainerKind;
 use licensing_core::time::Timestamp;
 use licensing_testkit::TestEntropy;
@@ -319,7 +320,14 @@ impl Device {
 
     pub(crate) fn context(&mut self) -> String {
         let nonce = licensing_core::random(&mut self.1);
-        to_base64(&self.0.make_context(firm(), nonce, vec![], Timestamp::ZERO).unwrap())
+        // All on one computer, so that one can be restored into another.
+        let traits = vec![TraitDigest { kind: [1; 4], weight: 50, digest: [7; 16] }];
+        to_base64(&self.0.make_context(firm(), nonce, traits, Timestamp::ZERO).unwrap())
+    }
+
+    /// A copy that goes its own way.
+    pub(crate) fn twin(&self) -> Self {
+        Self(self.0.clone(), TestEntropy::new(99))
     }
 
     pub(crate) fn import(&mut self, told: &Told) {
