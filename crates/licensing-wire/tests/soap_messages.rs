@@ -34,7 +34,7 @@ fn all_types() -> BTreeMap<&'static str, &'static Type> {
 }
 
 /// Where a schema says how its values look: itself, without the `null` of what may be left out.
-fn plain<'s>(schema: &'s Value) -> (&'s Value, Vec<&'s str>) {
+fn plain(schema: &Value) -> (&Value, Vec<&str>) {
     let schema = schema["anyOf"].as_array().map_or(schema, |any| &any[0]);
     let types = match &schema["type"] {
         Value::Array(types) => {

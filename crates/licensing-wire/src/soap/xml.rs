@@ -73,7 +73,7 @@ pub struct Element {
     /// Attributes.
     pub attributes: Vec<Attribute>,
     /// Child elements, in order.
-    pub children: Vec<Element>,
+    pub children: Vec<Self>,
     /// All text directly in it.
     pub text: String,
 }
