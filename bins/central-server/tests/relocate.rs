@@ -418,7 +418,12 @@ fn the_command_moves_refuses_and_releases() {
     assert_eq!(document["resumed"], false);
     assert_eq!(document["tables"].as_array().unwrap().len(), copy::TABLES.len());
     assert!(!told(&moved).contains("postgres://"), "a URL may hold a password: {}", told(&moved));
-    let served = central_server(&["serve", "--data", &from, "--listen", "127.0.0.1:0"]);
+    let serve = || central_server(&["serve", "--data", &from, "--listen", "127.0.0.1:0"]);
+    let held = Spot::Path(data.clone()).database().source().unwrap();
+    let busy = serve();
+    assert_eq!(busy.status.code(), Some(75), "{}", told(&busy));
+    drop(held);
+    let served = serve();
     assert_eq!(served.status.code(), Some(3), "{}", told(&served));
     assert!(told(&served).contains("was moved to PostgreSQL database"), "{}", told(&served));
     refused(3, "database_moved", &["move", "--from", &from, "--to", &empty]);

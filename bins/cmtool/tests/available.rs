@@ -1,7 +1,5 @@
 //! Machines die while customers activate: a server of two behind a proxy, and the primary of a replicated database.
 //! Nothing is lost or doubled, and every client finishes by trying again. Real processes.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
-#![expect(unreachable_pub, reason = "the support module is shared by several test programs")]
 
 #[path = "support/site.rs"]
 mod site;

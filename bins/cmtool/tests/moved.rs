@@ -1,6 +1,4 @@
 //! The database goes from a file to a PostgreSQL server and back while containers are in the field: they notice nothing.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
-#![expect(unreachable_pub, reason = "the support module is shared by several test programs")]
 
 #[path = "support/site.rs"]
 mod site;

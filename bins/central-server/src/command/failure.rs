@@ -86,7 +86,8 @@ fn file(error: &sqlite::OpenError) -> &'static str {
         sqlite::OpenError::Schema { .. } => "database_version",
         sqlite::OpenError::Unfinished(_) => "database_unfinished",
         sqlite::OpenError::Moved(_) => "database_moved",
-        sqlite::OpenError::Sqlite(_) => "database_damaged",
+        sqlite::OpenError::Sqlite(_) if error.is_damage() => "database_damaged",
+        sqlite::OpenError::Sqlite(_) => "database_refuses",
         sqlite::OpenError::Library(_) => "internal",
     }
 }

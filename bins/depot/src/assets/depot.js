@@ -108,7 +108,7 @@
     const rescan = root.querySelector("[data-agent-rescan]");
     const go = document.querySelector("[data-agent-go]");
     const { grant, kind, serial, wish } = root.dataset;
-    const ports = root.dataset.ports.split(" ");
+    const ports = root.dataset.ports.split(" ").filter(Boolean);
     let agent = null;
 
     const say = (name) => {
@@ -190,7 +190,7 @@
   // --- the transfer ---------------------------------------------------------------------------------------------
   function transfer(root) {
     const { id, csrf, grant, kind, serial } = root.dataset;
-    const ports = root.dataset.ports.split(" ");
+    const ports = root.dataset.ports.split(" ").filter(Boolean);
     const bar = root.querySelector("[data-progress]");
     const announce = root.querySelector("[data-announce]");
     const waiting = root.querySelector("[data-waiting]");

@@ -82,7 +82,7 @@ fn tour(languages: &str, pictures: Option<PathBuf>) {
     visitor.arrived("/act");
     visitor.browser.find("[data-agent-go]:not([disabled])");
     visitor.look("activate");
-    files(&mut visitor, &computer);
+    files(&world, &mut visitor, &computer);
     trouble(&mut visitor, &mut computer);
 }
 
@@ -119,12 +119,12 @@ fn unfinished(world: &World, computer: &Computer, ticket: &str, container: &str)
 }
 
 /// The three steps of a transfer by file.
-fn files(visitor: &mut Visitor, computer: &Computer) {
+fn files(world: &World, visitor: &mut Visitor, computer: &Computer) {
     visitor.browser.click("button[value=offline]");
     visitor.arrived("/request");
     visitor.browser.click("details.picture summary");
     visitor.look("request");
-    let made = computer.run(&["container", "create", "act", "--firm-code", world::FIRM]);
+    let made = computer.online(world, &["container", "create", "act", "--firm-code", world::FIRM]);
     let act = world::text(&made["serial"]);
     // A file that is none.
     let nothing = computer.home.with_extension("txt.WibuCmRaC");

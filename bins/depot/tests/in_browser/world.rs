@@ -66,7 +66,7 @@ pub(crate) struct World {
     /// The portal's address, which is its origin.
     pub(crate) portal: String,
     settings: String,
-    central_process: Process,
+    _central: Process,
     depot: Option<Process>,
 }
 
@@ -91,7 +91,7 @@ impl World {
             central,
             portal: String::new(),
             settings: String::new(),
-            central_process,
+            _central: central_process,
             depot: None,
         };
         // The grant names the port before anybody listens there; somebody else may be faster.
