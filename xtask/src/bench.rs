@@ -8,11 +8,12 @@ use crate::shell;
 
 /// Passes what was asked on to `licensing-bench`, which finds the programs beside itself.
 pub(crate) fn run(arguments: &[&str]) -> Result<()> {
-    let programs = ["licensing-bench", "central-server", "license-runtime-daemon"];
-    // One at a time: together they would be built with the features of each other.
-    for program in programs {
-        shell::run(shell::cargo().args(["build", "--quiet", "--release", "--locked", "--package", program]))?;
+    let mut build = shell::cargo();
+    build.args(["build", "--release", "--locked"]);
+    for program in ["licensing-bench", "central-server", "license-runtime-daemon"] {
+        build.args(["--package", program]);
     }
+    shell::run(&mut build)?;
     let program = shell::release("licensing-bench")?;
     shell::run(Command::new(program).args(arguments).current_dir(shell::root()))
 }

@@ -133,6 +133,9 @@ fn long_proofs(started: Instant, commit: &str, postgres: &Cluster) -> Result<u64
         passed += proof("kill", &[], database)?;
         passed += proof("histories", &[], database)?;
     }
+    for name in ["power", "failures", "available", "relocate"] {
+        passed += proof(name, &[], None)?;
+    }
     Ok(passed)
 }
 
@@ -186,6 +189,9 @@ fn check_crates() -> Result<Option<String>> {
     Ok(None)
 }
 
+/// Integration tests that bring their own databases: once is enough.
+const OWN_DATABASES: [&str; 4] = ["available", "moved", "processes", "relocate"];
+
 /// The integration tests of these programs, which run on the database that they are told.
 fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
     let mut names = Vec::new();
@@ -194,7 +200,8 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
             let path = entry?.path();
             // A file, or a folder of several.
             if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
-                names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+                let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+                names.extend(name.filter(|name| !OWN_DATABASES.contains(&name.as_str())));
             }
         }
     }

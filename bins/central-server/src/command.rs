@@ -1,7 +1,7 @@
 //! The verbs of the command line.
 
 mod care;
-mod failure;
+pub(crate) mod failure;
 mod init;
 mod relocate;
 mod restore;

@@ -15,6 +15,7 @@ use anyhow::{Context as _, bail, ensure};
 use licensing_core::time::Timestamp;
 use licensing_core::{Entropy, ids::FirmCode, ids::Name};
 
+use crate::command::failure::Refusal;
 use crate::keys;
 
 /// A data folder.
@@ -82,7 +83,10 @@ impl DataDir {
         entropy: &mut dyn Entropy,
     ) -> anyhow::Result<()> {
         let path = self.0.display();
-        ensure!(!self.is_initialised(), "{path} is initialised already; choose another folder");
+        ensure!(
+            !self.is_initialised(),
+            Refusal::new("database_exists", format!("{path} is initialised already; choose another folder"))
+        );
         make_private_dir(&self.0)?;
         let unfinished = self.unfinished_keys();
         if unfinished.exists() {
@@ -95,9 +99,10 @@ impl DataDir {
             }
         }
         if self.database().exists() {
-            bail!(
+            let text = format!(
                 "{path} holds a database but no keys; bring back its keys folder, or choose another folder"
             );
+            bail!(Refusal::new("database_exists", text));
         }
         make_private_dir(&unfinished)?;
         keys::create(&unfinished, firm_code, name, validity_days, now, entropy)?;

@@ -13,7 +13,7 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet, Receipt, RequestRecord};
 use licensing_core::event::{Action, Event};
 use licensing_core::time::Timestamp;
-use licensing_store::copy::{self, Begin, CopyError, End, Mark, Progress, Row, Table, TableCopied};
+use licensing_store::copy::{self, Begin, CopyError, End, Mark, Progress, Row, Table, TableCopied, Value};
 use licensing_store::{EventQuery, Store, StoreError};
 use licensing_testkit::damage::one_of_everything;
 use licensing_testkit::postgres::{self, Cluster};
@@ -297,6 +297,79 @@ fn a_copy_that_differs_is_named_and_not_taken() {
     assert!(to.is_served());
 }
 
+/// Fills a database with licenses of which nothing was activated, ten on a ticket, and an event for each.
+fn many_licenses(spot: &Spot, licenses: u64) {
+    let database = spot.database();
+    let mut end = database.target().unwrap();
+    let table = |name: &str| copy::TABLES.iter().find(|table| table.name == name).unwrap();
+    let mut rows_of = |name: &str, count: u64, change: &dyn Fn(u64, &str, &mut Value)| {
+        let table = table(name);
+        let mut template = Vec::new();
+        end.read(table, None, &mut |row| {
+            template = row;
+            false
+        })
+        .unwrap();
+        for first in (0..count).step_by(2_000) {
+            let row = |number: u64| {
+                let mut row = template.clone();
+                for (column, value) in table.columns.iter().zip(&mut row) {
+                    change(number, column.name, value);
+                }
+                row
+            };
+            end.write(table, (first..count.min(first + 2_000)).map(row).collect()).unwrap();
+        }
+    };
+    let id = |number: u64, length: usize| {
+        let mut id = vec![7; length];
+        id[..8].copy_from_slice(&(number + 1_000_000_000).to_be_bytes());
+        Value::Blob(id)
+    };
+    rows_of("tickets", licenses.div_ceil(10), &|number, column, value| match column {
+        "id" => *value = id(number, 16),
+        "lookup" => *value = id(number, 32),
+        _ => {}
+    });
+    rows_of("licenses", licenses, &|number, column, value| match column {
+        "id" => *value = id(number, 16),
+        "ticket" => *value = id(number / 10, 16),
+        "position" => *value = Value::Integer(i64::try_from(number % 10).unwrap()),
+        "fresh" => *value = Value::Integer(5),
+        "activating" => *value = Value::Integer(0),
+        _ => {}
+    });
+    rows_of("events", licenses, &|number, column, value| match column {
+        "sequence" => *value = Value::Integer(i64::try_from(number).unwrap() + 1_000),
+        "license" => *value = id(number, 16),
+        _ => {}
+    });
+    end.complete().unwrap();
+}
+
+#[test]
+fn a_large_database_goes_to_a_server_and_back() {
+    let licenses = proof::size(20_000, 1_000_000);
+    let (from, server, back) = (filled(Spot::file()), Spot::server(), Spot::file());
+    many_licenses(&from, licenses);
+    let there = relocate(&from, &server, 1).unwrap();
+    let again = relocate(&server, &back, 2).unwrap();
+    assert_eq!(there, again);
+    let database = back.database();
+    let store = database.open().unwrap();
+    assert_eq!(block_on(store.counts()).unwrap().licenses, licenses + 1);
+    assert_eq!(block_on(store.audit()), Ok(vec![]));
+    Figures {
+        name: "move-large",
+        what: "a large database moves from SQLite to PostgreSQL and back; the hash of every table is the same",
+        count: there.iter().chain(&again).map(|table| table.rows).sum(),
+        unit: "rows moved",
+        seeds: None,
+        more: vec![("licenses", licenses)],
+    }
+    .tell();
+}
+
 fn central_server(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_central-server"));
     command.env_remove("CENTRAL_DATABASE").args(arguments).output().unwrap()
@@ -345,7 +418,12 @@ fn the_command_moves_refuses_and_releases() {
     assert_eq!(document["resumed"], false);
     assert_eq!(document["tables"].as_array().unwrap().len(), copy::TABLES.len());
     assert!(!told(&moved).contains("postgres://"), "a URL may hold a password: {}", told(&moved));
-    let served = central_server(&["serve", "--data", &from, "--listen", "127.0.0.1:0"]);
+    let serve = || central_server(&["serve", "--data", &from, "--listen", "127.0.0.1:0"]);
+    let held = Spot::Path(data.clone()).database().source().unwrap();
+    let busy = serve();
+    assert_eq!(busy.status.code(), Some(75), "{}", told(&busy));
+    drop(held);
+    let served = serve();
     assert_eq!(served.status.code(), Some(3), "{}", told(&served));
     assert!(told(&served).contains("was moved to PostgreSQL database"), "{}", told(&served));
     refused(3, "database_moved", &["move", "--from", &from, "--to", &empty]);

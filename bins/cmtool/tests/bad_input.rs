@@ -96,6 +96,10 @@ fn tokens_roles_and_a_server_that_is_not_there() {
     user.fails(6, "server_unreachable", &["ticket", "show", "ABCDE-FGHJK-LMNPQ-RSTUV-WXZ23"]);
     user.fails(2, "usage", &["ticket", "show", "ABCDE-FGHJK-LMNPQ-RSTUV-WXZ23", "--server", "nonsense"]);
     world.computer("off").offline().fails(2, "usage", &["ticket", "show", "ABCDE-FGHJK-LMNPQ-RSTUV-WXZ23"]);
+    // What is missing is named.
+    let nothing = user.run(&["ticket", "show"]);
+    let said = nothing.json["error"]["message"].as_str().unwrap();
+    assert!(nothing.exit == 2 && said.contains("<TICKET>") && !said.contains("Usage"), "{said}");
 }
 
 #[test]

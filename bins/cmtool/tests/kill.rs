@@ -15,7 +15,7 @@ use licensing_testkit::proof::{self, Figures};
 
 /// Kills of the server in a CI run, and in a long one.
 const KILLS: (u64, u64) = (200, 10_000);
-const ON_POSTGRES: (u64, u64) = (50, 2_000);
+const ON_POSTGRES: (u64, u64) = (50, 1_000);
 const COMPUTERS: u64 = 2;
 const TICKETS: usize = 2;
 const QUANTITY: u32 = 5;

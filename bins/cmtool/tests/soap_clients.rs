@@ -58,7 +58,12 @@ fn story_of(toolkit: Toolkit, version: &str, client: impl FnOnce(&str) -> Comman
     assert_eq!(shown.json["firms"][0]["products"][0]["quantity"], 2, "{}", shown.stdout);
     let orders = world.computer("vendor").ok(&["license", "search", "--order", "ERP-2"]);
     assert_eq!(orders.json["licenses"].as_array().map(Vec::len), Some(0), "what was refused is not there");
-    assert!(!world.log().contains(told["ticket"]), "no ticket in the log");
+    let log = world.log();
+    assert!(!log.contains(told["ticket"]), "no ticket in the log");
+    for spoken in ["1.1", "1.2"] {
+        let count = log.matches(&format!("\"transport\":\"soap-{spoken}\"")).count();
+        assert_eq!(count, if spoken == version { 8 } else { 0 }, "SOAP {spoken}: {log}");
+    }
 }
 
 fn script(toolkit: Toolkit, file: &str, versions: &[&str]) {

@@ -16,16 +16,19 @@ use anyhow::{Context as _, Result, ensure};
 use central_server::command::initialise;
 use central_server::data_dir::DataDir;
 use central_server::database::{Database, Place};
-use central_server::keys::{self, FirmKeys, KeyRing};
+use central_server::keys::{self, KeyRing};
 use central_server::system::{Clock as _, SystemClock};
 use central_server::vault::Vault;
 use futures_executor::block_on;
 use futures_util::future::try_join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use licensing_core::changeset::ChangeSet;
+use licensing_core::format::certificate::IssuingCertificate;
+use licensing_core::format::update::Issuer;
 use licensing_core::ids::FirmCode;
 use licensing_core::testing::TestEntropy;
 use licensing_core::time::Timestamp;
+use licensing_core::work::ProofMaster;
 use licensing_store::{CommitError, Store};
 
 use household::{Household, Plan};
@@ -67,7 +70,8 @@ pub fn firm_code() -> FirmCode {
 
 /// What every customer has to do with.
 struct World<'a> {
-    firm: FirmKeys,
+    issuer: Issuer,
+    proofs: ProofMaster,
     vault: &'a Vault,
     items: Vec<licensing_core::item::Item>,
     /// When the history begins.
@@ -90,25 +94,47 @@ pub fn generate(target: &Target, licenses: u64, seed: u64, progress: impl Fn(u64
     let ring = keys::load(&data.keys())?;
     let database = Database::new(target.place.clone())?;
     let store = database.open()?;
-    fill(&*store, &ring, licenses, seed, progress)
-}
-
-/// Fills an empty database.
-fn fill(store: &dyn Store, ring: &KeyRing, licenses: u64, seed: u64, progress: impl Fn(u64)) -> Result<Made> {
-    let firm = ring.firms.get(&firm_code()).context("no keys of the vendor")?.clone();
-    ensure!(block_on(store.counts())?.licenses == 0, "the database has licenses already");
-    let plans = plans(licenses, seed);
     let end = SystemClock.now();
     let begin = Timestamp::from_secs(end.secs().saturating_sub(YEARS * 365 * 86_400));
-    let apart = end.secs_since(begin) / (plans.len() as u64 + 1);
+    let issuer = past_issuer(&data, &ring, begin)?;
+    let proofs = ring.firms.get(&firm_code()).context("no keys of the vendor")?.proofs.clone();
     let items = vendor::items(begin);
-    block_on(store.commit(vendor::creation(&items, begin)))?;
-    let world = World { firm, vault: &ring.vault, items, begin, apart, end };
+    let plans = plans(licenses, seed);
+    let apart = end.secs_since(begin) / (plans.len() as u64 + 1);
+    let world = World { issuer, proofs, vault: &ring.vault, items, begin, apart, end };
+    let made = fill(&*store, &world, &plans, seed, progress)?;
+    ensure!(made == licenses, "{made} licenses were made instead of {licenses}");
+    Ok(Made { licenses: made, customers: plans.len() as u64 })
+}
+
+/// The issuing key with a certificate that covers the whole history: the server's own begins today.
+fn past_issuer(data: &DataDir, ring: &KeyRing, begin: Timestamp) -> Result<Issuer> {
+    let firm = ring.firms.get(&firm_code()).context("no keys of the vendor")?;
+    let (firm_code, firm_key, certificate) = keys::firm_signer(&data.keys(), Some(firm_code()))?;
+    let issuing = IssuingCertificate {
+        firm_code,
+        issuing_key: firm.issuer.key.public_key(),
+        epoch: firm.epoch,
+        not_before: begin,
+        not_after: firm.not_after,
+    };
+    Ok(Issuer { key: firm.issuer.key.clone(), certificates: vec![certificate, issuing.sign(&firm_key)] })
+}
+
+/// Fills an empty database; gives the number of licenses.
+fn fill(
+    store: &dyn Store,
+    world: &World<'_>,
+    plans: &[Plan],
+    seed: u64,
+    progress: impl Fn(u64),
+) -> Result<u64> {
+    block_on(store.commit(vendor::creation(&world.items, world.begin)))?;
     let next = AtomicU64::new(0);
-    let made = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let (to, from) = sync_channel(IN_FLIGHT);
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            let (to, next, plans, world) = (to.clone(), &next, &plans, &world);
+            let (to, next) = (to.clone(), &next);
             scope.spawn(move || {
                 loop {
                     let first = next.fetch_add(BATCH, Ordering::Relaxed);
@@ -123,9 +149,7 @@ fn fill(store: &dyn Store, ring: &KeyRing, licenses: u64, seed: u64, progress: i
         }
         drop(to);
         store_all(store, from, progress)
-    })?;
-    ensure!(made == licenses, "{made} licenses were made instead of {licenses}");
-    Ok(Made { licenses: made, customers: plans.len() as u64 })
+    })
 }
 
 /// Change sets of some customers, and how many licenses they have. A change set has room for one stored answer, so there

@@ -229,7 +229,9 @@ impl Work {
     /// Appends a step with `operations` to the chain, and gives it.
     fn append_step(&mut self, operations: Vec<Operation>) -> Result<PendingStep, Decline> {
         let firm = self.firm.as_mut().ok_or(missing("firm record"))?;
-        if firm.pending.len() >= STEPS_PER_UPDATE_MAX {
+        // The last place is kept for a lock: a container that is shut out must not get the rest without it.
+        let kept = usize::from(operations != [Operation::Lock]);
+        if firm.pending.len() + kept >= STEPS_PER_UPDATE_MAX {
             return Err(Refusal::TooManyPending(firm.serial).into());
         }
         let before = firm.tip();

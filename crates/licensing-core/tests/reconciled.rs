@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use licensing_core::device::DeviceState;
-use licensing_core::ids::{ContainerKind, LicenseId, Text, TicketId};
-use licensing_core::item::{ItemPolicy, ReactivationPolicy};
+use licensing_core::ids::{ContainerKind, ItemId, LicenseId, Text, TicketId};
+use licensing_core::item::{ItemDefinition, ItemPolicy, ReactivationPolicy};
+use licensing_core::order::TicketChoice;
 use licensing_core::terms::LicenseTerms;
+use licensing_core::update_item::{FeatureChange, UpdateScope, UpdateTerms};
 use licensing_core::vendor;
 use licensing_core::work::Decline;
 use licensing_testkit::server::{Server, actor, definition, firm};
@@ -157,6 +159,43 @@ fn what_was_signed_and_forgotten_is_never_taken_out_even_after_the_end() {
     assert_eq!((story.contact(B), story.held(B)), ("done", 1));
     // And nothing more of it is given out.
     assert_eq!(story.server.lines[&story.license].ledger.available(), 0);
+}
+
+#[test]
+fn an_update_that_was_cancelled_after_the_backup_is_not_used_up() {
+    let mut story = Story::new(2);
+    story.activate(A);
+    let update = UpdateTerms {
+        base: ItemId::new("SNP-1").unwrap(),
+        scope: UpdateScope::Container,
+        add_units: None,
+        add_quantity: None,
+        expiration: None,
+        maintenance: None,
+        features: Some(FeatureChange::Set(1)),
+    };
+    let item = definition("MORE", LicenseTerms::default(), ItemPolicy::default());
+    let item = ItemDefinition { update: Some(update), ..item };
+    let (more, update) = story.server.order_item(item, 1, TicketChoice::New);
+    let (other, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 1);
+    // Both licenses in one product item, of which the update is to change one: a part is split off.
+    story.give_back(A);
+    let context = story.context(A);
+    let both = story.server.activate(&context, story.ticket, &[(story.license, Some(2))]).unwrap();
+    story.take(A, &both);
+    let context = story.context(A);
+    story.server.activate(&context, more, &[(update, Some(1))]).unwrap();
+    story.disaster(|story| {
+        let context = story.context(A);
+        let void = story.server.cancel(&context, more).unwrap();
+        story.take(A, &void);
+        let context = story.context(A);
+        let something = story.server.activate(&context, other, &[(license, None)]).unwrap();
+        story.take(A, &something);
+    });
+    assert_eq!(story.contact(A), "done");
+    assert_eq!(story.server.lines[&update].ledger.available(), 1, "it changed nothing, and is there again");
+    assert_eq!((story.held(A), story.booked()), (3, BTreeMap::from([(A, 3)])));
 }
 
 #[test]

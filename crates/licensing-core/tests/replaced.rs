@@ -6,8 +6,11 @@ use licensing_core::device::DeviceState;
 use licensing_core::ids::{ContainerKind, LicenseId, TicketId};
 use licensing_core::item::{ItemDefinition, ItemPolicy, ReactivationPolicy};
 use licensing_core::license::LineState;
+use licensing_core::limits::STEPS_PER_UPDATE_MAX;
 use licensing_core::order::TicketChoice;
+use licensing_core::refusal::Refusal;
 use licensing_core::terms::LicenseTerms;
+use licensing_core::work::Decline;
 use licensing_testkit::server::{Server, definition, firm};
 
 struct Story {
@@ -138,6 +141,55 @@ fn a_withdrawal_overtakes_an_exchange_that_is_on_its_way() {
         story.contacts();
         assert_eq!((story.held(), story.books(new)), (vec![], (0, 3)));
     }
+}
+
+/// Unproven steps up to the limit, all of them cancelled.
+fn crowd(story: &mut Story) {
+    let most = u32::try_from(STEPS_PER_UPDATE_MAX).unwrap() + 1;
+    let (ticket, license) = story.server.order_item(item("MANY"), most, TicketChoice::New);
+    let context = story.server.context(&mut story.device);
+    for _ in 0..most {
+        story.server.now = story.server.now.plus_secs(1);
+        if story.server.activate(&context, ticket, &[(license, Some(1))]).is_err() {
+            return;
+        }
+        story.server.cancel(&context, ticket).unwrap();
+    }
+    panic!("there is no limit");
+}
+
+#[test]
+fn an_exchange_for_which_there_is_no_room_among_the_steps_leaves_no_trace() {
+    let mut story = Story::new();
+    crowd(&mut story);
+    let new = story.replace(story.license, "NEW");
+    let context = story.server.context(&mut story.device);
+    let refused = story.server.automatic_update(&context);
+    assert!(
+        matches!(&refused, Err(Decline::Refused(refusal)) if refusal.code() == "too_many_unfinished_transfers"),
+        "{refused:?}"
+    );
+    story.server.check_books();
+    let waiting = story.server.parting.take().expect("what is to be taken first");
+    story.finish(&waiting);
+    story.contacts();
+    assert_eq!((story.held(), story.server.lines[&new].quantity), (vec![(new, 2)], 3));
+}
+
+#[test]
+fn a_container_that_is_shut_out_gets_nothing_without_a_lock_however_much_waits_for_it() {
+    let mut story = Story::new();
+    crowd(&mut story);
+    let mut lost = std::mem::replace(&mut story.device, story.server.device(ContainerKind::Act));
+    let context = story.server.context(&mut story.device);
+    let update = story.server.reactivate(&context, story.ticket, &[]).unwrap();
+    story.finish(&update);
+    let context = story.server.context(&mut lost);
+    let refused = story.server.receipt(&context);
+    assert!(matches!(&refused, Err(Decline::Refused(Refusal::Blacklisted(_)))), "{refused:?}");
+    let parting = story.server.parting.take().expect("the lock");
+    let locked = lost.apply_update(&parting).unwrap().state;
+    assert!(locked.firm(firm()).unwrap().locked);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use licensing_core::ids::{
 };
 use licensing_core::license::LicenseLine;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, FirmBooks, FoundLicense, LicenseQuery, StoreError};
+use licensing_store::{FactsQuery, FirmBooks, FoundLicense, LicenseQuery, StoreError, TicketContents};
 use tokio_postgres::Row;
 
 use crate::commit::{Failed, damaged_value};
@@ -168,6 +168,27 @@ fn steps(wanted: &FactsQuery) -> Vec<Step> {
         steps.extend(firm(old));
     }
     steps
+}
+
+/// What is on a ticket, as one snapshot.
+pub(crate) async fn ticket_contents(
+    connection: &mut Connection,
+    ticket: TicketId,
+    limit: u32,
+) -> Result<TicketContents, Failed> {
+    let live =
+        query::activation!("WHERE ticket = $1 AND ", query::live!(), " ORDER BY created_at, id LIMIT $2");
+    let steps = [
+        BEGIN,
+        Step::query(LINES_OF_TICKET, values![ticket.0.to_vec()]),
+        Step::query(live, values![ticket.0.to_vec(), i64::from(limit)]),
+    ];
+    let mut answers = Answers::of(connection, &steps).await?;
+    answers.next();
+    let lines = all(&answers.next(), "licenses", rows::license)?;
+    let live = all(&answers.next(), "activations", rows::activation)?;
+    connection.control(COMMIT);
+    Ok(TicketContents { lines, live })
 }
 
 /// What an audit compares with a context, as one snapshot.

@@ -24,7 +24,7 @@ use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent,
+    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -266,11 +266,8 @@ impl Store for PostgresStore {
         self.find(query::license!("WHERE l.id = $1"), values![id.0.to_vec()], "licenses", rows::license)
     }
 
-    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
-        let sql =
-            query::activation!("WHERE ticket = $1 AND ", query::live!(), " ORDER BY created_at, id LIMIT $2");
-        let params = values![ticket.0.to_vec(), i64::from(limit)];
-        self.select(sql, params, "activations", rows::activation)
+    fn ticket_contents(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, TicketContents> {
+        self.read(move |connection| Box::pin(load::ticket_contents(connection, ticket, limit)))
     }
 
     fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {

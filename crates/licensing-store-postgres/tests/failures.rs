@@ -173,7 +173,7 @@ fn a_full_disk_is_told_and_loses_nothing_that_was_acknowledged() {
         cluster.start_again().unwrap();
         let store = open(&runtime, &url);
         // What was refused can be repeated, whether it was stored or not.
-        (1..=number).for_each(|number| drop(until_done(&store, number)));
+        let _tries: u64 = (1..=number).map(|number| until_done(&store, number)).sum();
         assert_stored(&store, number);
         for number in &acknowledged {
             let stored = block_on(store.answered(insert(*number, vec![]).request.unwrap().key)).unwrap();

@@ -44,15 +44,8 @@ impl SqliteEnd {
             connection.pragma_update(None, "synchronous", "FULL")?;
             Ok(connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")?)
         };
-        match look(&connection) {
-            Ok(()) => Ok(Self { path: path.to_owned(), connection: Some(connection) }),
-            Err(OpenError::Sqlite(error))
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) =>
-            {
-                Err(OpenError::InUse)
-            }
-            Err(error) => Err(error),
-        }
+        look(&connection)?;
+        Ok(Self { path: path.to_owned(), connection: Some(connection) })
     }
 
     /// The database to be copied into, whether there is one or not.

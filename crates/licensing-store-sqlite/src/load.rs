@@ -10,7 +10,7 @@ use licensing_core::ids::{
 use licensing_core::license::LicenseLine;
 use licensing_core::time::Timestamp;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError};
+use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError, TicketContents};
 use rusqlite::{Connection, params};
 
 use crate::query;
@@ -20,6 +20,21 @@ use crate::rows::{self, secs, serial_number, signed, store_error};
 pub(crate) fn lines_of_ticket(db: &Connection, ticket: TicketId) -> Result<Vec<LicenseLine>, StoreError> {
     let sql = format!("{} WHERE l.ticket = ? ORDER BY l.created_at, l.order_id, l.position", query::LICENSE);
     all(db, "licenses", &sql, params![ticket.0], rows::license)
+}
+
+/// What is on a ticket, as one snapshot.
+pub(crate) fn ticket_contents(
+    db: &mut Connection,
+    ticket: TicketId,
+    limit: u32,
+) -> Result<TicketContents, StoreError> {
+    let snapshot = db.transaction().map_err(|error| store_error(&error))?;
+    let lines = lines_of_ticket(&snapshot, ticket)?;
+    let live =
+        format!("{} WHERE ticket = ? AND {} ORDER BY created_at, id LIMIT ?", query::ACTIVATION, query::LIVE);
+    let live = all(&snapshot, "activations", &live, params![ticket.0, limit], rows::activation)?;
+    snapshot.finish().map_err(|error| store_error(&error))?;
+    Ok(TicketContents { lines, live })
 }
 
 pub(crate) fn license(db: &Connection, id: LicenseId) -> Result<Option<LicenseLine>, StoreError> {

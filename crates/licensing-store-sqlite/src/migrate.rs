@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use licensing_store::copy::Part;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction};
 
 /// Every migration, in order. Never edit one that was shipped; append.
 const MIGRATIONS: &[&str] = &[
@@ -51,7 +51,26 @@ pub enum OpenError {
     Library(&'static str),
     /// The file is no database, is damaged, or cannot be read.
     #[error("the database cannot be opened: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            // Only who replaces or moves a database keeps all others out.
+            Some(ErrorCode::DatabaseBusy) => Self::InUse,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+impl OpenError {
+    /// Whether the file is damaged, or no database: a file that merely cannot be read or written is not.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
 }
 
 const fn hint(found: usize, needed: usize) -> &'static str {

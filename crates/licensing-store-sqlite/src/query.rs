@@ -1,15 +1,15 @@
-//! The texts of queries that are used in more than one place.
+//! The texts of queries that are used in more than one place. Columns stand in the order in which they are read.
 
 // `LEFT JOIN`: a definition that is lost is damage, and must not make the license look absent.
 pub(crate) const LICENSE: &str =
-    "SELECT l.id, l.ticket, l.order_id, l.position, d.document, l.quantity, l.generation,
-    l.fresh, l.carried, l.activating, l.active, l.being_returned, l.withdrawn, l.withdrawn_carried, l.assigned,
-    l.replaces, l.replaced_by, l.wanted_back, l.created_at, l.version
+    "SELECT l.carried, l.withdrawn_carried, l.withdrawn, l.id, l.ticket, l.order_id, l.position, d.document, l.quantity,
+    l.generation, l.fresh, l.activating, l.active, l.being_returned, l.assigned, l.replaces, l.replaced_by,
+    l.wanted_back, l.created_at, l.version
     FROM licenses l LEFT JOIN definitions d ON d.hash = l.definition";
 
-pub(crate) const ACTIVATION: &str = "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units,
-    expires, maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at, proof,
-    withdraw, update_effect, created_at, version FROM activations";
+pub(crate) const ACTIVATION: &str = "SELECT state, step, activated_at, ended_at, proof, id, license, ticket, container, firm_code,
+    entry, generation, quantity, units, expires, maintenance_until, usage_started, added_uses, feature_map, withdraw,
+    update_effect, created_at, version FROM activations";
 
 /// Written the same wherever it stands, so that the partial indexes are used.
 pub(crate) const LIVE: &str = "state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')";

@@ -19,7 +19,7 @@ pub(crate) fn all<T>(
     let mut rows = statement.query(params).map_err(|error| store_error(&error))?;
     let mut out = Vec::new();
     while let Some(row) = rows.next().map_err(|error| store_error(&error))? {
-        out.push(read(&Reader::new(&SqliteRow(row), table))?);
+        out.push(read(&Reader::new(&SqliteRow::new(row), table))?);
     }
     Ok(out)
 }

@@ -1,8 +1,11 @@
 //! Rows and errors of SQLite, for the readers of records that serve both drivers.
 
+use std::cell::Cell;
+
 pub(crate) use licensing_store::rows::*;
 use licensing_store::{CommitError, StoreError};
-use rusqlite::{ErrorCode, Row};
+use rusqlite::types::FromSql;
+use rusqlite::{ErrorCode, Row, Statement};
 
 pub(crate) fn unavailable(what: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(what.to_string())
@@ -22,23 +25,45 @@ pub(crate) fn commit_error(error: &rusqlite::Error) -> CommitError {
     CommitError::Store(store_error(error))
 }
 
-/// A row as SQLite has it.
-pub(crate) struct SqliteRow<'a>(pub(crate) &'a Row<'a>);
+/// A row as SQLite has it. Columns are mostly read in the order in which they were asked for, so the next one is looked
+/// at before all are searched.
+pub(crate) struct SqliteRow<'a> {
+    row: &'a Row<'a>,
+    next: Cell<usize>,
+}
+
+impl<'a> SqliteRow<'a> {
+    pub(crate) const fn new(row: &'a Row<'a>) -> Self {
+        Self { row, next: Cell::new(0) }
+    }
+
+    fn get<T: FromSql>(&self, column: &str) -> Result<Option<T>, Unreadable> {
+        let statement: &Statement<'_> = self.row.as_ref();
+        let guess = self.next.get();
+        let at = if statement.column_name(guess).is_ok_and(|name| name == column) {
+            guess
+        } else {
+            statement.column_index(column).map_err(|_| Unreadable)?
+        };
+        self.next.set(at + 1);
+        self.row.get(at).map_err(|_| Unreadable)
+    }
+}
 
 impl Columns for SqliteRow<'_> {
     fn integer(&self, column: &str) -> Result<Option<i64>, Unreadable> {
-        self.0.get(column).map_err(|_| Unreadable)
+        self.get(column)
     }
 
     fn flag(&self, column: &str) -> Result<Option<bool>, Unreadable> {
-        self.0.get(column).map_err(|_| Unreadable)
+        self.get(column)
     }
 
     fn text(&self, column: &str) -> Result<Option<String>, Unreadable> {
-        self.0.get(column).map_err(|_| Unreadable)
+        self.get(column)
     }
 
     fn blob(&self, column: &str) -> Result<Option<Vec<u8>>, Unreadable> {
-        self.0.get(column).map_err(|_| Unreadable)
+        self.get(column)
     }
 }

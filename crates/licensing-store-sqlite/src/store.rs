@@ -21,7 +21,7 @@ use licensing_core::token::ApiToken;
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent,
+    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -238,15 +238,8 @@ impl Store for SqliteStore {
         self.threads.read(move |db| load::license(db, id))
     }
 
-    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>> {
-        self.threads.read(move |db| {
-            let sql = format!(
-                "{} WHERE ticket = ? AND {} ORDER BY created_at, id LIMIT ?",
-                query::ACTIVATION,
-                query::LIVE
-            );
-            all(db, "activations", &sql, params![ticket.0, limit], rows::activation)
-        })
+    fn ticket_contents(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, TicketContents> {
+        self.threads.read(move |db| load::ticket_contents(db, ticket, limit))
     }
 
     fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {

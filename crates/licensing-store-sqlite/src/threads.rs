@@ -1,7 +1,8 @@
 //! The threads that own the connections, and the futures that wait for them.
 
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
@@ -20,10 +21,61 @@ const QUEUE_MAX: usize = 4_096;
 type Answer = oneshot::Sender<Result<(), CommitError>>;
 type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// What waits for a reader. A job wakes one reader, not one that has to wake the next.
+#[derive(Default)]
+struct Jobs {
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<ReadJob>,
+    closed: bool,
+}
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // A queue is whole whoever panicked.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a job; gives whether somebody will do it.
+    fn push(&self, job: ReadJob) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return false;
+        }
+        waiting.jobs.push_back(job);
+        drop(waiting);
+        self.changed.notify_one();
+        true
+    }
+
+    /// The next job; `None` when there will be none any more.
+    fn next(&self) -> Option<ReadJob> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(job) = waiting.jobs.pop_front() {
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+}
+
 /// The writer thread and the reader threads of a database.
 pub(crate) struct Threads {
     writer: Option<SyncSender<(ChangeSet, Answer)>>,
-    readers: Option<Sender<ReadJob>>,
+    readers: Arc<Jobs>,
     /// The writer's comes first.
     handles: Vec<JoinHandle<()>>,
 }
@@ -31,17 +83,20 @@ pub(crate) struct Threads {
 impl Threads {
     pub(crate) fn start(writer: Connection, readers: Vec<Connection>) -> std::io::Result<Self> {
         let (write_to, write_from) = sync_channel(QUEUE_MAX);
-        let (read_to, read_from) = channel::<ReadJob>();
-        let read_from = Arc::new(Mutex::new(read_from));
+        let jobs = Arc::new(Jobs::default());
         let thread = |name: &str, body: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new().name(name.to_owned()).spawn(body)
         };
         let mut handles = vec![thread("sqlite-writer", Box::new(move || write_loop(writer, &write_from)))?];
+        // Without a reader nobody would ever answer.
+        if readers.is_empty() {
+            jobs.close();
+        }
         for connection in readers {
-            let jobs = Arc::clone(&read_from);
+            let jobs = Arc::clone(&jobs);
             handles.push(thread("sqlite-reader", Box::new(move || read_loop(connection, &jobs)))?);
         }
-        Ok(Self { writer: Some(write_to), readers: Some(read_to), handles })
+        Ok(Self { writer: Some(write_to), readers: jobs, handles })
     }
 
     pub(crate) fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
@@ -65,7 +120,7 @@ impl Threads {
             // Nobody is waiting any more when the request was cancelled; that is no failure.
             let _ = answer.send(job(connection));
         });
-        let sent = self.readers.as_ref().is_some_and(|readers| readers.send(job).is_ok());
+        let sent = self.readers.push(job);
         Box::pin(async move {
             let gone = || Err(StoreError::Unavailable("the database is closed".to_owned()));
             if sent { answered.await.unwrap_or_else(|_| gone()) } else { gone() }
@@ -75,10 +130,10 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // Closing the channels lets the threads finish what is queued and end. The writer ends last and alone:
+        // Closing the queues lets the threads finish what is queued and end. The writer ends last and alone:
         // only the last connection to be closed moves the log into the file, so that after a graceful end the
         // file is complete by itself.
-        self.readers = None;
+        self.readers.close();
         let writer = self.handles.drain(..1).next();
         for handle in self.handles.drain(..) {
             let _ = handle.join();
@@ -90,13 +145,9 @@ impl Drop for Threads {
     }
 }
 
-fn read_loop(mut connection: Connection, jobs: &Mutex<Receiver<ReadJob>>) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            Ok(job) => job(&mut connection),
-            Err(_) => return,
-        }
+fn read_loop(mut connection: Connection, jobs: &Jobs) {
+    while let Some(job) = jobs.next() {
+        job(&mut connection);
     }
 }
 
@@ -125,26 +176,31 @@ fn write_group(
     connection: &mut Connection,
     group: &[ChangeSet],
 ) -> Result<Vec<Result<(), CommitError>>, rusqlite::Error> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut outcomes = Vec::with_capacity(group.len());
     for changes in group {
-        let savepoint = transaction.savepoint()?;
-        let outcome = write::apply(&savepoint, changes);
+        run(&transaction, "SAVEPOINT member")?;
+        let outcome = write::apply(&transaction, changes);
         match &outcome {
-            Ok(()) => savepoint.commit()?,
-            // Dropping the savepoint takes this member's changes back; the others stand.
-            Err(CommitError::Conflict | CommitError::Duplicate) => drop(savepoint),
+            Ok(()) => {}
+            // This member's changes are taken back; the others stand.
+            Err(CommitError::Conflict | CommitError::Duplicate) => run(&transaction, "ROLLBACK TO member")?,
             // The storage failed: better nobody's changes than a part of somebody's.
             Err(CommitError::Unknown | CommitError::Store(_)) => {
-                drop(savepoint);
                 drop(transaction);
                 return Ok(group.iter().map(|_| outcome.clone()).collect());
             }
         }
+        run(&transaction, "RELEASE member")?;
         outcomes.push(outcome);
     }
     transaction.commit()?;
     Ok(outcomes)
+}
+
+/// Runs a statement that is prepared once.
+fn run(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
+    connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
 #[cfg(test)]

@@ -28,8 +28,12 @@ pub(crate) fn apply(db: &Connection, changes: &ChangeSet) -> Written {
             outcome => outcome?,
         }
     }
+    let mut defined = None;
     for change in &changes.changes {
-        apply_one(db, change)?;
+        match change {
+            Change::InsertLicense(line) => insert_license(db, line, &mut defined)?,
+            change => apply_one(db, change)?,
+        }
     }
     changes.events.iter().try_for_each(|event| insert_event(db, event))
 }
@@ -39,7 +43,7 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         Change::PutItem(item) => put_item(db, item),
         Change::InsertOrder(order) => insert_order(db, order),
         Change::InsertTicket { ticket, code } => insert_ticket(db, ticket, code),
-        Change::InsertLicense(line) => insert_license(db, line),
+        Change::InsertLicense(line) => insert_license(db, line, &mut None),
         Change::UpdateLicense(line) => update_license(db, line),
         Change::PutActivation(activation) => put_activation(db, activation),
         Change::PutContainer(container) => put_container(db, container),
@@ -153,8 +157,15 @@ fn insert_ticket(db: &Connection, ticket: &Ticket, code: &StoredCode) -> Written
     )
 }
 
-fn insert_license(db: &Connection, line: &LicenseLine) -> Written {
-    let definition = define(db, &line.item)?;
+/// The definition that was stored last, and its hash: the lines of an order are often of one item.
+type Defined<'a> = Option<(&'a ItemDefinition, [u8; 32])>;
+
+fn insert_license<'a>(db: &Connection, line: &'a LicenseLine, defined: &mut Defined<'a>) -> Written {
+    let definition = match defined {
+        Some((item, hash)) if **item == line.item => *hash,
+        _ => define(db, &line.item)?,
+    };
+    *defined = Some((&line.item, definition));
     let ledger = &line.ledger;
     insert(
         db,

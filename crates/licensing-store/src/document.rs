@@ -3,6 +3,8 @@
 //! Both drivers store the same text, so a database can be moved between them and compared. Fields are only ever
 //! added, with a default, so that a text written by any earlier version can be read.
 
+use std::cell::RefCell;
+
 use licensing_core::activation::PendingUpdate;
 use licensing_core::crypto::digest::{Digest, hash};
 use licensing_core::format::context::TraitDigest;
@@ -222,9 +224,31 @@ fn module_of(row: &ModuleRow) -> Option<Module> {
     })
 }
 
+/// Definitions a thread remembers: many licenses are of few items.
+const RECENT_MAX: usize = 16;
+
+thread_local! {
+    /// What was read last, newest first. A text always means the same, so nothing here can become wrong.
+    static RECENT: RefCell<Vec<(String, ItemDefinition)>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Reads the text of an item definition; `None` when it is damaged.
 #[must_use]
 pub fn read_item(text: &str) -> Option<ItemDefinition> {
+    RECENT.with_borrow_mut(|recent| {
+        match recent.iter().position(|(known, _)| known == text) {
+            Some(at) => recent[..=at].rotate_right(1),
+            None => {
+                let item = parse_item(text)?;
+                recent.truncate(RECENT_MAX - 1);
+                recent.insert(0, (text.to_owned(), item));
+            }
+        }
+        recent.first().map(|(_, item)| item.clone())
+    })
+}
+
+fn parse_item(text: &str) -> Option<ItemDefinition> {
     let row: ItemRow = serde_json::from_str(text).ok()?;
     let tolerance = match &row.tolerance {
         Some(word) => Some(value::<Tolerance>(&TOLERANCES, word)?),

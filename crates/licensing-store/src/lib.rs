@@ -147,6 +147,15 @@ pub struct ApprovalQuery {
     pub limit: u32,
 }
 
+/// What is on a ticket, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TicketContents {
+    /// Its license lines, in order of their orders and positions.
+    pub lines: Vec<LicenseLine>,
+    /// Its live activations, oldest first.
+    pub live: Vec<Activation>,
+}
+
 /// Books that do not balance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -239,8 +248,8 @@ pub trait Store: Send + Sync + 'static {
     /// A license line.
     fn license(&self, id: LicenseId) -> StoreFuture<'_, Option<LicenseLine>>;
 
-    /// Live activations of a ticket, oldest first, at most `limit`.
-    fn live_activations(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, Vec<Activation>>;
+    /// What is on a ticket, as one snapshot, with at most `limit` live activations.
+    fn ticket_contents(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, TicketContents>;
 
     /// A container.
     fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>>;

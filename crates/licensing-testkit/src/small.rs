@@ -11,7 +11,7 @@ mod explore;
 mod key;
 mod world;
 
-pub use explore::{Counterexample, Explored, explore};
+pub use explore::{Counterexample, Explored, explore, explore_near};
 pub use world::{Act, World};
 
 /// What happens in the world, and how much of it.

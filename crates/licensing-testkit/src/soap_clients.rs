@@ -114,6 +114,7 @@ impl Toolkit {
         let promised = std::env::var(VARIABLE).ok();
         let must = promised.as_ref().map(|names| names.split(',').any(|name| name == self.name()));
         if must == Some(false) {
+            println!("NOT CHECKED in this run: {}", self.name());
             return None;
         }
         let program = self.program();

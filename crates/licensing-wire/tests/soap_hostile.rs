@@ -1,61 +1,31 @@
-//! Hostile XML: refused with the code it deserves, in bounded memory, without a word of it in the message; and
-//! nothing that comes ever makes the reader panic.
+//! Hostile XML: refused with the code it deserves, without a word of it in the message; and nothing that comes ever
+//! makes the reader panic.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "soap/corpus.rs"]
 mod corpus;
 
-use std::alloc::System;
-
 use corpus::{corpus, envelope, order};
 use licensing_wire::soap::{SoapError, Version, limits, read, read_envelope};
 use proptest::prelude::*;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// All that may be asked of the allocator for one document, freed or not.
-const BYTES_MAX: usize = 8 << 20;
 
 fn request(bytes: &[u8]) -> Result<(&'static str, read::Request), SoapError> {
     let (operation, element) = read_envelope(bytes, Version::Soap11).request?;
     Ok((operation.name, read::request(&element, operation)?))
 }
 
-// One test alone: the counters are those of the whole process.
 #[test]
-fn every_hostile_document_is_refused_in_bounded_memory() {
+fn every_hostile_document_is_refused_with_its_code() {
     let corpus = corpus();
     assert!(corpus.len() > 120, "{} documents", corpus.len());
-    let mut most = (0, "");
     for hostile in &corpus {
-        let region = Region::new(ALLOCATOR);
-        let refused = request(&hostile.bytes);
-        let used = region.change().bytes_allocated;
-        let error = refused.err().unwrap_or_else(|| panic!("{}: was taken", hostile.name));
+        let error = request(&hostile.bytes).err().unwrap_or_else(|| panic!("{}: was taken", hostile.name));
         assert_eq!(error.code, hostile.code, "{}: {}", hostile.name, error.message);
-        assert!(used <= BYTES_MAX, "{}: {used} bytes of memory", hostile.name);
         assert!(error.message.len() < 1_000, "{}: {}", hostile.name, error.message);
         for word in ["BOMB", "stray", "lol", "passwd", "surprise", "nobody"] {
             assert!(!error.message.contains(word), "{}: {}", hostile.name, error.message);
         }
-        most = most.max((used, hostile.name));
     }
-    // The largest document that is taken costs no more either: an order of a thousand lines.
-    let lines = "<m:line><m:item>A</m:item><m:quantity>1</m:quantity></m:line>".repeat(999);
-    let large = order(&lines);
-    let region = Region::new(ALLOCATOR);
-    let (name, taken) = request(large.as_bytes()).unwrap();
-    let used = region.change().bytes_allocated;
-    assert_eq!((name, taken.body["items"].as_array().unwrap().len()), ("CreateOrder", 1_000));
-    assert!(used <= BYTES_MAX, "{used} bytes of memory");
-    println!(
-        "{} documents; the most memory for {:?}, {} bytes; for a large order {used}",
-        corpus.len(),
-        most.1,
-        most.0
-    );
 }
 
 #[test]

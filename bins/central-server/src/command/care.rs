@@ -12,6 +12,7 @@ use licensing_store_postgres::PostgresStore;
 use licensing_store_sqlite::SqliteStore;
 
 use crate::audit;
+use crate::command::failure::Refusal;
 use crate::command::{Home, settings};
 use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
@@ -35,7 +36,9 @@ pub(super) fn migrate(home: &Home) -> anyhow::Result<()> {
 pub(super) fn backup(home: &Home, out: &Path) -> anyhow::Result<()> {
     let database = database(home)?;
     let Place::File(path) = database.place() else {
-        bail!("{} is backed up by the tools of PostgreSQL: pg_dump or pg_basebackup", database.place());
+        let text =
+            format!("{} is backed up by the tools of PostgreSQL: pg_dump or pg_basebackup", database.place());
+        bail!(Refusal::new("usage", text));
     };
     SqliteStore::open(path)?.backup(out).with_context(|| format!("cannot write {}", out.display()))?;
     let keys = home.data().keys();

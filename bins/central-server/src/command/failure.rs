@@ -12,13 +12,13 @@ use serde_json::json;
 /// A refusal with a code of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     code: &'static str,
     message: String,
 }
 
 impl Refusal {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into() }
     }
 }
@@ -86,7 +86,8 @@ fn file(error: &sqlite::OpenError) -> &'static str {
         sqlite::OpenError::Schema { .. } => "database_version",
         sqlite::OpenError::Unfinished(_) => "database_unfinished",
         sqlite::OpenError::Moved(_) => "database_moved",
-        sqlite::OpenError::Sqlite(_) => "database_damaged",
+        sqlite::OpenError::Sqlite(_) if error.is_damage() => "database_damaged",
+        sqlite::OpenError::Sqlite(_) => "database_refuses",
         sqlite::OpenError::Library(_) => "internal",
     }
 }

@@ -10,6 +10,7 @@ use licensing_store::Store as _;
 use licensing_store_sqlite::{OpenError, SqliteStore};
 
 use crate::command::Home;
+use crate::command::failure::Refusal;
 use crate::data_dir::{DataDir, sync_dir};
 use crate::database::{Database, Place};
 use crate::service::{actor, begin_reconciliation};
@@ -43,8 +44,11 @@ pub(super) fn run(home: &Home, from: Option<&Path>) -> anyhow::Result<()> {
     let place = home.place(&super::settings(&data, None)?)?;
     match (place.is_file(), from) {
         (true, Some(from)) => file(&data, from),
-        (true, None) => bail!("which backup? give --from FILE"),
-        (false, Some(_)) => bail!("{place} is restored with its own tools; then run this without --from"),
+        (true, None) => bail!(Refusal::new("usage", "which backup? give --from FILE")),
+        (false, Some(_)) => bail!(Refusal::new(
+            "usage",
+            format!("{place} is restored with its own tools; then run this without --from")
+        )),
         (false, None) => restored(place),
     }
 }
@@ -63,11 +67,15 @@ fn restored(place: Place) -> anyhow::Result<()> {
 /// restored one is.
 fn file(data: &DataDir, from: &Path) -> anyhow::Result<()> {
     let (folder, database) = (data.path().display(), data.database());
-    ensure!(data.is_initialised(), "{folder} holds no keys; bring back its keys folder first");
-    ensure!(from.is_file(), "there is no backup at {}", from.display());
+    let missing = |text: String| Refusal::new("database_missing", text);
+    ensure!(
+        data.is_initialised(),
+        missing(format!("{folder} holds no keys; bring back its keys folder first"))
+    );
+    ensure!(from.is_file(), missing(format!("there is no backup at {}", from.display())));
     ensure!(
         fs::canonicalize(from).ok() != fs::canonicalize(&database).ok(),
-        "the backup is the database itself"
+        Refusal::new("usage", "the backup is the database itself")
     );
     let prepared = with(&database, ".restoring");
     prepare(from, &prepared)?;
@@ -102,7 +110,9 @@ fn set_aside(database: &Path) -> anyhow::Result<Option<PathBuf>> {
     }
     match SqliteStore::seal(database) {
         Ok(()) => {}
-        Err(OpenError::InUse) => bail!("the database is in use; stop the server first"),
+        Err(error @ OpenError::InUse) => {
+            return Err(anyhow::Error::from(error).context("stop the server first"));
+        }
         // A damaged database is the best reason to restore a backup: it is kept as it is, with its log.
         Err(error) => println!("the replaced database is damaged: {error}"),
     }

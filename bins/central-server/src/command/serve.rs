@@ -37,7 +37,7 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
     }
     log(&config)?;
     http::log_panics();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let database = Database::on(place, runtime.handle().clone());
     let service = service(data, &config, &database)?;
     let listen = listen.unwrap_or(config.listen);
@@ -56,6 +56,16 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
         tracing::info!("stopped");
         Ok(())
     })
+}
+
+/// Threads for connections, and as many for cryptography: more would only take the processors from each other.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(threads.max(2))
+        .enable_all()
+        .build()
 }
 
 fn log(config: &Config) -> anyhow::Result<()> {

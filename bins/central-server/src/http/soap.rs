@@ -67,7 +67,11 @@ pub(super) async fn dispatch(app: Arc<App>, version: Version, request: Request) 
     let (status, millis) = (response.status().as_u16(), begun.elapsed().as_millis());
     app.service.metrics().answered(name, status);
     let origin = origin.map(|address| address.to_string()).unwrap_or_default();
-    tracing::info!(request = id, route = name, transport = "soap", status, millis, origin, "request");
+    let transport = match asked.version {
+        Version::Soap11 => "soap-1.1",
+        Version::Soap12 => "soap-1.2",
+    };
+    tracing::info!(request = id, route = name, transport, status, millis, origin, "request");
     with_id(response, &id)
 }
 

@@ -71,14 +71,18 @@ impl Service {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<Decided, Failure>>,
     {
-        if let Some(idempotency) = idempotency
-            && let Some(answer) = self.answered(idempotency).await?
-        {
-            return Ok(answer);
-        }
         let mut queued = None;
         for _ in 0..ATTEMPTS {
-            let Decided { mut changes, answer } = decide().await?;
+            let decided = decide().await;
+            // Nearly every request is a new one, and one that is not finds its key taken when it is stored. Only where
+            // nothing would be stored under the key must be looked whether the answer was another one before.
+            if matches!(decided, Err(_) | Ok(Decided { answer: Err(_), .. }))
+                && let Some(idempotency) = idempotency
+                && let Some(answer) = self.answered(idempotency).await?
+            {
+                return Ok(answer);
+            }
+            let Decided { mut changes, answer } = decided?;
             if let (Some(idempotency), Ok(answer)) = (idempotency, &answer) {
                 changes.request = Some(self.record(idempotency, answer));
             }

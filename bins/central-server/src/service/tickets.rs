@@ -9,6 +9,7 @@ use licensing_core::license::LicenseLine;
 use licensing_core::refusal::Refusal;
 use licensing_core::ticket::Ticket;
 use licensing_core::ticket_code::TicketCode;
+use licensing_store::TicketContents;
 use licensing_wire::json::{ActivationMessage, LicenseOverview, TicketAnswer};
 use licensing_wire::{options, time};
 
@@ -57,8 +58,8 @@ impl Service {
     /// # Errors
     /// The database is not available.
     pub async fn ticket_overview(&self, holder: &Holder, all: bool) -> Result<Answer, Failure> {
-        let lines = self.store.lines_of_ticket(holder.ticket.id).await?;
-        let live = self.store.live_activations(holder.ticket.id, ACTIVATIONS_SHOWN).await?;
+        let TicketContents { lines, live } =
+            self.store.ticket_contents(holder.ticket.id, ACTIVATIONS_SHOWN).await?;
         let mut by_line: HashMap<LicenseId, Vec<ActivationMessage>> = HashMap::new();
         for activation in &live {
             by_line.entry(activation.license).or_default().push(activation_message(activation));

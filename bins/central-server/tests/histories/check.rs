@@ -1,6 +1,6 @@
 //! What must hold after every step, and what must be possible at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use central_server::audit::audit;
 use central_server::service::Wish;
@@ -116,7 +116,8 @@ pub(crate) fn finish(world: &mut World<'_>) {
     // Once to ask where the vendor has to approve, once to do it.
     for _ in 0..2 {
         for at in 0..world.computers.len() {
-            for sold in active_in(world, at) {
+            let tickets: BTreeSet<usize> = world.active_in(at).iter().map(|(sold, _)| *sold).collect();
+            for sold in tickets {
                 contact(world, at, &Question::Transfer(Wish::GiveBack(Vec::new()), Some(sold)));
             }
         }
@@ -163,18 +164,22 @@ fn make_honest(world: &mut World<'_>, at: usize) {
     assert!(world.computers[at].honest, "{} cannot be cleared", world.computers[at].serial);
 }
 
-/// Tickets of which something is active in a container that is served.
-fn active_in(world: &World<'_>, at: usize) -> Vec<usize> {
-    if status(world, at) != Some(ContainerStatus::Normal) {
-        return Vec::new();
+impl World<'_> {
+    /// What is active in a container that is served, with the number of its ticket.
+    pub(crate) fn active_in(&self, at: usize) -> Vec<(usize, LicenseId)> {
+        if status(self, at) != Some(ContainerStatus::Normal) {
+            return Vec::new();
+        }
+        let store = self.central.service().store();
+        let books = self.runtime.block_on(store.books_of(self.computers[at].serial, firm())).unwrap();
+        let active = |license: &LicenseId| {
+            let mut here = books.iter().flat_map(|books| &books.activations);
+            here.any(|a| a.license == *license && matches!(a.state, ActivationState::Active { .. }))
+        };
+        let all = self.sold.iter().enumerate();
+        let all = all.flat_map(|(at, sold)| sold.licenses.iter().map(move |license| (at, *license)));
+        all.filter(|(_, license)| active(license)).collect()
     }
-    let store = world.central.service().store();
-    let books = world.runtime.block_on(store.books_of(world.computers[at].serial, firm())).unwrap();
-    let active = |license: &LicenseId| {
-        let mut here = books.iter().flat_map(|books| &books.activations);
-        here.any(|a| a.license == *license && matches!(a.state, ActivationState::Active { .. }))
-    };
-    (0..world.sold.len()).filter(|sold| world.sold[*sold].licenses.iter().any(active)).collect()
 }
 
 fn is_settled(world: &World<'_>, at: usize) -> bool {

@@ -137,7 +137,9 @@ impl Computer {
     pub(crate) fn put_back_file(&mut self, seed: u64) {
         let Some(saved) = &self.saved else { return };
         let newest = files_of(&self.files);
-        if self.kind != ContainerKind::Act || saved.0 == newest {
+        // What a power failure left unfinished beside the file does not make it another one.
+        let same = saved.0.iter().all(|file| newest.contains(file));
+        if self.kind != ContainerKind::Act || same {
             return;
         }
         put_back(&mut self.files, &saved.0);

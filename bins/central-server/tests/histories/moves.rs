@@ -32,17 +32,17 @@ pub(crate) fn step(world: &mut World<'_>) {
             world.changed = true;
             world.central.crash();
         }
-        74..=78 => time_passes(world),
-        79..=82 => buy(world),
-        83..=92 => vendor(world),
-        93..=94 => push(world),
-        95..=96 => use_it(world),
-        97 => {
+        74..=77 => time_passes(world),
+        78..=81 => buy(world),
+        82..=90 => vendor(world),
+        91..=92 => push(world),
+        93..=94 => use_it(world),
+        95..=96 => {
             let at = world.dice.up_to(world.computers.len());
             world.note(format!("a copy of {} is kept", world.computers[at].serial));
             world.computers[at].save();
         }
-        98 => put_back(world),
+        97..=98 => put_back(world),
         _ => shut_out_or_clear(world),
     }
 }
@@ -94,7 +94,7 @@ fn broken_transfer(world: &mut World<'_>) {
     world.note(format!("{} and the server, broken off: {question:?}", world.computers[at].serial));
     let Some(context) = world.context(at) else { return };
     let key = world.fresh();
-    let Some(update) = world.arrive(&question, &context, key) else { return };
+    let Some(update) = world.arrive(at, &question, &context, key) else { return };
     if world.dice.chance(30) {
         world.import(at, &update);
     } else {
@@ -105,15 +105,24 @@ fn broken_transfer(world: &mut World<'_>) {
 /// A return, or an activation of a part, that is cancelled before anybody knows what became of it.
 fn cancelled_transfer(world: &mut World<'_>) {
     let (at, sold) = (any_computer(world), world.dice.up_to(world.sold.len()));
-    let licenses = &world.sold[sold].licenses;
-    let id = licenses[world.dice.up_to(licenses.len())].to_string();
-    let part = vec![SelectionMessage { id, quantity: Some(1) }];
-    let wish = if world.dice.chance(60) { Wish::GiveBack(part) } else { Wish::Activate(part) };
+    let active = world.active_in(at);
+    // Mostly something that can be returned, where there is anything.
+    let back = (!active.is_empty() && world.dice.chance(70)).then(|| world.dice.up_to(active.len()));
+    let (sold, license) = match back {
+        Some(one) => active[one],
+        None => {
+            let licenses = &world.sold[sold].licenses;
+            (sold, licenses[world.dice.up_to(licenses.len())])
+        }
+    };
+    let part =
+        vec![SelectionMessage { id: license.to_string(), quantity: world.dice.chance(70).then_some(1) }];
+    let wish = if back.is_some() { Wish::GiveBack(part) } else { Wish::Activate(part) };
     let question = Question::Transfer(wish, Some(sold));
     world.note(format!("{} and the server, cancelled: {question:?}", world.computers[at].serial));
     let Some(context) = world.context(at) else { return };
     let key = world.fresh();
-    let Some(update) = world.arrive(&question, &context, key) else { return };
+    let Some(update) = world.arrive(at, &question, &context, key) else { return };
     match world.dice.up_to(3) {
         0 => drop(world.import(at, &update)),
         1 => world.on_its_way.push(Message::ToComputer { computer: at, update }),
@@ -127,7 +136,7 @@ fn cancelled_transfer(world: &mut World<'_>) {
     let context = if world.dice.chance(50) { Some(context) } else { world.context(at) };
     let Some(context) = context else { return };
     let key = world.fresh();
-    if let Some(update) = world.arrive(&cancel, &context, key) {
+    if let Some(update) = world.arrive(at, &cancel, &context, key) {
         world.on_its_way.push(Message::ToComputer { computer: at, update });
     }
 }
@@ -136,10 +145,10 @@ fn cancelled_transfer(world: &mut World<'_>) {
 pub(crate) fn contact(world: &mut World<'_>, at: usize, question: &Question) {
     let Some(context) = world.context(at) else { return };
     let key = world.fresh();
-    if let Some(update) = world.arrive(question, &context, key) {
+    if let Some(update) = world.arrive(at, question, &context, key) {
         world.import(at, &update);
         if let Some(receipt) = world.context(at) {
-            world.arrive(&Question::Receipt, &receipt, 0);
+            world.arrive(at, &Question::Receipt, &receipt, 0);
         }
     }
 }
@@ -156,15 +165,9 @@ fn deliver(world: &mut World<'_>) {
         world.on_its_way[chosen].clone()
     };
     match message {
-        Message::ToServer { question, context, key } => {
+        Message::ToServer { computer, question, context, key } => {
             world.note(format!("question {key} arrives: {question:?}"));
-            let serial = licensing_core::format::context::VerifiedContext::verify(
-                &context,
-                &[licensing_core::trust::emulator_maker().public_key()],
-            );
-            let serial = serial.unwrap().serial();
-            let computer = world.computers.iter().position(|c| c.serial == serial).unwrap();
-            if let Some(update) = world.arrive(&question, &context, key)
+            if let Some(update) = world.arrive(computer, &question, &context, key)
                 && !world.dice.chance(15)
             {
                 world.on_its_way.push(Message::ToComputer { computer, update });
@@ -232,19 +235,19 @@ fn time_passes(world: &mut World<'_>) {
 }
 
 fn buy(world: &mut World<'_>) {
-    match world.dice.up_to(4) {
+    match world.dice.up_to(5) {
         0 if world.computers.len() < COMPUTERS => match world.dice.up_to(3) {
             0 => world.buy_computer(ContainerKind::Act, 0),
             1 => world.buy_computer(ContainerKind::Act, 2),
             _ => world.buy_computer(ContainerKind::Dongle, 3),
         },
         1 if world.sold.len() < TICKETS => world.order("new"),
-        2 => {
+        2 | 3 => {
             let sold = world.dice.up_to(world.sold.len());
             let choice = format!("order:{}", world.sold[sold].order);
-            world.order(&choice);
+            if world.dice.chance(60) { world.order_for_a_part(&choice) } else { world.order(&choice) }
         }
-        3 if world.sold.len() < TICKETS => {
+        4 if world.sold.len() < TICKETS => {
             let at = any_computer(world);
             let choice = format!("container:{}", world.computers[at].serial);
             world.order(&choice);

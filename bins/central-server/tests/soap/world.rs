@@ -1,6 +1,7 @@
 //! A server on a fresh database, asked through JSON or SOAP with the same words.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -9,12 +10,19 @@ use central_server::config::Config;
 use central_server::data_dir::DataDir;
 use central_server::database::{Database, Place as DatabasePlace};
 use central_server::http::{App, ROUTES, Route, router};
+use central_server::keys;
+use central_server::metrics::Metrics;
+use central_server::service::{Rules, Service};
+use central_server::system::{Clock, Randomness, SystemClock};
 use clap::Parser;
 use http_body_util::BodyExt as _;
+use licensing_core::Entropy;
 use licensing_core::device::DeviceState;
+use licensing_core::format::context::TraitDigest;
 use licensing_core::ids::ContainerKind;
 use licensing_core::time::Timestamp;
 use licensing_testkit::TestEntropy;
+use licensing_testkit::clock::ManualClock;
 use licensing_testkit::postgres;
 use licensing_testkit::server::{Server as Keys, firm};
 use licensing_wire::binary::{from_base64, to_base64};
@@ -25,9 +33,28 @@ use licensing_wire::soap::{NAMESPACE, OPERATIONS, Operation, Version, read, writ
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
+/// A clock that moves by a second from question to question: how long a story takes must not be seen in it.
+struct Hand(ManualClock);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+/// The same randomness for the same number of questions: what is listed by ids has one order.
+struct Seeded(AtomicU64);
+
+impl Randomness for Seeded {
+    fn source(&self) -> Box<dyn Entropy + Send> {
+        Box::new(TestEntropy::new(self.0.fetch_add(1, Ordering::SeqCst)))
+    }
+}
+
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) token: String,
+    clock: ManualClock,
     /// After the application, which uses both.
     _database: Database,
     _folder: tempfile::TempDir,
@@ -125,8 +152,25 @@ impl World {
         let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
         let place = DatabasePlace::of(&data, url.map(Into::into).as_ref(), &config).unwrap();
         let database = Database::new(place).unwrap();
-        let app = App::new(command::service(&data, &config, &database).unwrap(), config);
-        Self { app, token, _database: database, _folder: folder, _postgres: postgres }
+        let clock = ManualClock::new(SystemClock.now());
+        let rules = Rules {
+            accept_test_containers: config.containers.accept_test_containers,
+            makers: config.makers().unwrap(),
+            tolerance: config.tolerance().unwrap(),
+            selection: config.selection().unwrap(),
+            restore_similarity: config.restore.similarity,
+        };
+        let (keys, metrics) = (keys::load(&data.keys()).unwrap(), Arc::new(Metrics::new(clock.now())));
+        let service = Service::new(
+            database.open_to_serve().unwrap(),
+            keys,
+            rules,
+            Arc::new(Hand(clock.clone())),
+            metrics,
+        );
+        let service = service.with_randomness(Arc::new(Seeded(AtomicU64::new(1))));
+        let app = App::new(Arc::new(service), config);
+        Self { app, token, clock, _database: database, _folder: folder, _postgres: postgres }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Raw {
@@ -144,6 +188,7 @@ impl World {
     }
 
     pub(crate) async fn ask_as(&self, via: Via, name: &str, ask: &Ask, token: Option<&str>) -> Told {
+        self.clock.advance(1);
         match via {
             Via::Json => self.ask_json(route(name), ask, token).await,
             Via::Soap(version) => {
@@ -157,7 +202,8 @@ impl World {
     async fn ask_json(&self, route: &Route, ask: &Ask, token: Option<&str>) -> Told {
         let (before, after) = route.path.split_once('{').unwrap_or((route.path, "}"));
         let after = after.split_once('}').unwrap_or_default().1;
-        let mut uri = format!("{before}{}{after}", ask.path.as_deref().unwrap_or_default());
+        let path = if route.path.contains('{') { ask.path.as_deref() } else { None };
+        let mut uri = format!("{before}{}{after}", path.unwrap_or_default());
         for (index, (name, value)) in ask.query.iter().enumerate() {
             uri.push_str(&format!("{}{name}={value}", if index == 0 { '?' } else { '&' }));
         }
@@ -274,7 +320,14 @@ impl Device {
 
     pub(crate) fn context(&mut self) -> String {
         let nonce = licensing_core::random(&mut self.1);
-        to_base64(&self.0.make_context(firm(), nonce, vec![], Timestamp::ZERO).unwrap())
+        // All on one computer, so that one can be restored into another.
+        let traits = vec![TraitDigest { kind: [1; 4], weight: 50, digest: [7; 16] }];
+        to_base64(&self.0.make_context(firm(), nonce, traits, Timestamp::ZERO).unwrap())
+    }
+
+    /// A copy that goes its own way.
+    pub(crate) fn twin(&self) -> Self {
+        Self(self.0.clone(), TestEntropy::new(99))
     }
 
     pub(crate) fn import(&mut self, told: &Told) {

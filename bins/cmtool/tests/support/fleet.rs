@@ -118,7 +118,11 @@ impl Central {
         }
         let done = self.administer(&words);
         let said = [done.stdout, done.stderr].concat();
-        (done.status.success(), String::from_utf8(said).unwrap())
+        let said = String::from_utf8(said).unwrap();
+        // The tests' own PostgreSQL server does not sync, which is the one thing to complain of.
+        let complaints = said.lines().filter(|line| line.starts_with("PROBLEM")).collect::<Vec<_>>();
+        let unsynced = matches!(complaints[..], [only] if only.ends_with("fsync is off"));
+        (done.status.success() || (self.postgres.is_some() && unsynced), said)
     }
 }
 

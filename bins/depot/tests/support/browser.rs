@@ -106,7 +106,7 @@ impl Browser {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept: text/html\r\nAccept-Language: {}\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nAccept-Language: {}\r\n",
             self.address, self.language
         );
         if !cookies.is_empty() {
@@ -114,6 +114,9 @@ impl Browser {
         }
         if method == "POST" {
             head.push_str(&format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()));
+        }
+        if !self.headers.iter().any(|line| line.starts_with("Accept: ")) {
+            head.push_str("Accept: text/html\r\n");
         }
         for line in &self.headers {
             head.push_str(&format!("{line}\r\n"));

@@ -208,7 +208,7 @@ impl<'a> Household<'a> {
     fn transfer(&mut self, device: usize, ticket: TicketId, confirmed: bool, back: bool) -> Result<()> {
         let file = self.context(device)?;
         let context = VerifiedContext::verify(&file, &[emulator_maker().public_key()])?;
-        let proofs = self.world.firm.proofs.clone();
+        let proofs = self.world.proofs.clone();
         let mut entropy = self.entropy.clone();
         let update = self.decide(Some(ticket), &context, &file, |work, settled| {
             let update = if back {
@@ -218,7 +218,7 @@ impl<'a> Household<'a> {
             };
             Ok(update?)
         })?;
-        let bytes = update.1.issue(&self.world.firm.issuer, &mut entropy)?;
+        let bytes = update.1.issue(&self.world.issuer, &mut entropy)?;
         self.entropy = entropy;
         self.answer(&context, &bytes)?;
         self.tables.take(update.0);

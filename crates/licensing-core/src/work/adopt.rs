@@ -85,7 +85,8 @@ impl Work {
         exchanges
     }
 
-    /// Updates that waited for a dropped step: whether they took place cannot be told, so they count as used up.
+    /// Updates that waited for a dropped step: whether they took place cannot be told, so they count as used up. Only
+    /// where a part was to be split off for one, and is not there, did it not take place, or has come back as it was.
     fn updates_end(
         &mut self,
         settled: &Settled,
@@ -99,9 +100,19 @@ impl Work {
             .cloned()
             .collect();
         for mut activation in waiting {
-            self.line_mut(activation.license)?.activation_proven(activation.quantity)?;
-            activation.state = activation.state.proven(true, activation.created_at, proof, self.now)?;
-            self.update_proven(&activation);
+            let split = activation.update.is_some_and(|update| update.split_from.is_some());
+            if split && !settled.stated().iter().any(|product| product.entry == activation.entry) {
+                let (share, goes) = (self.share_back(&activation)?, activation.destination());
+                self.line_mut(activation.license)?.activation_void(share, goes)?;
+                activation.state = activation.state.void(proof, self.now)?;
+                self.update_void(&activation);
+                let event = self.event_of(Action::ActivationVoid, &activation);
+                self.changes.events.push(event.proof(proof));
+            } else {
+                self.line_mut(activation.license)?.activation_proven(activation.quantity)?;
+                activation.state = activation.state.proven(true, activation.created_at, proof, self.now)?;
+                self.update_proven(&activation);
+            }
             self.changed_activations.insert(activation.id);
             self.activations.insert(activation.id, activation);
         }

@@ -22,7 +22,8 @@ impl Work {
         entropy: &mut dyn Entropy,
     ) -> Result<(), Decline> {
         self.assigned(settled, proofs, entropy)?;
-        self.exchange(settled, proofs, entropy)
+        // What was decided before a refusal is committed: nothing may have grown for an exchange that was not issued.
+        self.all_or_nothing(|work| work.exchange(settled, proofs, entropy))
     }
 
     /// Licenses assigned to the container, each for itself: one that does not fit must not hold up the others.

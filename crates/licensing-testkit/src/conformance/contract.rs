@@ -13,7 +13,7 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::{LicenseTerms, Remainder};
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, Role};
-use licensing_store::{ApprovalQuery, CommitError, Counts, EventQuery, LicenseQuery};
+use licensing_store::{ApprovalQuery, CommitError, Counts, EventQuery, LicenseQuery, TicketContents};
 
 use crate::conformance::{Subject, order, order_changes};
 use crate::server::{NOW, actor, definition, firm};
@@ -45,7 +45,7 @@ pub fn absent_is_none(store: Subject) {
     assert_eq!(block_on(store.receipt([1; 32])), Ok(None));
     assert_eq!(block_on(store.token([1; 32])), Ok(None));
     assert_eq!(block_on(store.events(EventQuery { limit: 10, ..EventQuery::default() })), Ok(vec![]));
-    assert_eq!(block_on(store.live_activations(TicketId([1; 16]), 9)), Ok(vec![]));
+    assert_eq!(block_on(store.ticket_contents(TicketId([1; 16]), 9)), Ok(TicketContents::default()));
     assert_eq!(block_on(store.live_of_license(LicenseId([1; 16]))), Ok(vec![]));
     assert_eq!(
         block_on(store.find_licenses(LicenseQuery { limit: 9, ..LicenseQuery::default() })),
@@ -76,7 +76,9 @@ pub fn what_is_stored_is_read_back(store: Subject) {
     block_on(store.commit(of(Change::UpdateLicense(line.clone())))).expect("an update");
     line.version = 2;
     assert_eq!(block_on(store.license(license)), Ok(Some(line.clone())));
-    assert_eq!(block_on(store.lines_of_ticket(ticket)), Ok(vec![line]));
+    assert_eq!(block_on(store.lines_of_ticket(ticket)), Ok(vec![line.clone()]));
+    let contents = TicketContents { lines: vec![line], live: vec![] };
+    assert_eq!(block_on(store.ticket_contents(ticket, 9)), Ok(contents));
     let (found, code) = block_on(store.ticket(ticket)).expect("a read").expect("a ticket");
     assert!(found.together && code.sealed == [1; 40]);
     assert_eq!(block_on(store.ticket_by_code([1; 32])), Ok(Some(found)));

@@ -159,7 +159,7 @@ pub fn a_settled_transfer_is_stored(store: Subject) {
     assert_eq!(ledger(), (1, 2, 0, 0));
     prove(&mut server, &mut device, plan.expect("an activation"));
     assert_eq!(ledger(), (1, 0, 2, 0));
-    let live = block_on(store.live_activations(ticket, 9)).expect("activations");
+    let live = block_on(store.ticket_contents(ticket, 9)).expect("activations").live;
     assert!(matches!(live[..], [ref a] if matches!(a.state, ActivationState::Active { .. })));
 
     let context = server.context(&mut device);
@@ -169,7 +169,7 @@ pub fn a_settled_transfer_is_stored(store: Subject) {
     assert_eq!(ledger(), (1, 0, 0, 2));
     prove(&mut server, &mut device, plan.expect("a return"));
     assert_eq!(ledger(), (3, 0, 0, 0));
-    assert_eq!(block_on(store.live_activations(ticket, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.ticket_contents(ticket, 9)).map(|contents| contents.live), Ok(vec![]));
     assert_eq!(block_on(store.audit()), Ok(vec![]), "the books balance");
 }
 

@@ -114,7 +114,7 @@ pub fn activations_come_back_in_every_state(store: Subject) {
     for number in (1..=9u8).rev() {
         commit(&store, Change::PutActivation(activation(number, owner, here))).expect("an activation");
     }
-    let read = |limit| block_on(store.live_activations(owner.0, limit)).expect("activations");
+    let read = |limit| block_on(store.ticket_contents(owner.0, limit)).expect("activations").live;
     let ids = |found: Vec<Activation>| found.iter().map(|a| a.id.0[0]).collect::<Vec<_>>();
     assert_eq!(ids(read(100)), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(ids(read(4)), [1, 2, 3, 4]);

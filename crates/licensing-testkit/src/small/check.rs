@@ -36,7 +36,7 @@ impl World {
             if held + available > line.quantity {
                 return Err(format!("doubled: {held} in containers, {available} available"));
             }
-            if self.wanted_back && line.id == self.license && available > 0 {
+            if self.wanted_back && line.id == self.wanted() && available > 0 {
                 return Err(format!("{available} of a withdrawn license are available"));
             }
         }

@@ -17,6 +17,8 @@ pub struct Explored {
     pub depth: u64,
     /// States, messages aside, from which everything was finished.
     pub finished: u64,
+    /// Whether these are all states there are. If not, they are all within `depth` steps from the beginning.
+    pub complete: bool,
 }
 
 /// The shortest way to a state in which something does not hold.
@@ -41,14 +43,25 @@ impl std::fmt::Display for Counterexample {
 /// The shortest history that ends in a violation.
 ///
 /// # Panics
-/// More than `most` states: the bounds are not what they should be.
+/// More than about `most` states: the bounds are not what they should be.
 pub fn explore(bounds: Bounds, most: u64) -> Result<Explored, Counterexample> {
+    let explored = explore_near(bounds, most)?;
+    assert!(explored.complete, "more than {most} states within {bounds:?}");
+    Ok(explored)
+}
+
+/// Explores everything that is near the beginning: step by step, until there is nothing left or `most` states were seen.
+/// The last step is always gone to its end, and may add as many again.
+///
+/// # Errors
+/// As [`explore`].
+pub fn explore_near(bounds: Bounds, most: u64) -> Result<Explored, Counterexample> {
     let start = World::new(bounds);
     let mut from: From = HashMap::from([(start.key(), None)]);
     let mut finished: HashSet<Key> = HashSet::new();
     let mut explored = Explored { states: 1, ..Explored::default() };
     let mut layer = vec![start];
-    while !layer.is_empty() {
+    while !layer.is_empty() && explored.states < most {
         let mut next = Vec::new();
         for world in layer {
             let here = world.key();
@@ -65,13 +78,13 @@ pub fn explore(bounds: Bounds, most: u64) -> Result<Explored, Counterexample> {
                 }
                 from.insert(key, Some((here, act)));
                 explored.states += 1;
-                assert!(explored.states <= most, "more than {most} states within {bounds:?}");
                 next.push(after);
             }
         }
         explored.depth += 1;
         layer = next;
     }
+    explored.complete = layer.is_empty();
     explored.finished = finished.len() as u64;
     Ok(explored)
 }

@@ -202,7 +202,7 @@ impl World {
                 }
             }
         }
-        if self.vendor_acts < bounds.vendor && self.replacement.is_none() {
+        if self.vendor_acts < bounds.vendor {
             acts.push(if self.wanted_back { Act::CancelWithdrawal } else { Act::Withdraw });
         }
         if bounds.replace && self.replacement.is_none() {
@@ -270,12 +270,14 @@ impl World {
             }
             Act::Withdraw => {
                 self.vendor_acts += 1;
-                self.wanted_back |= Rc::make_mut(&mut self.server).withdraw(self.license).is_ok();
+                let wanted = self.wanted();
+                self.wanted_back |= Rc::make_mut(&mut self.server).withdraw(wanted).is_ok();
             }
             Act::CancelWithdrawal => {
                 self.vendor_acts += 1;
+                let wanted = self.wanted();
                 let server = Rc::make_mut(&mut self.server);
-                server.cancel_withdrawal(self.license).map_err(|refusal| refusal.to_string())?;
+                server.cancel_withdrawal(wanted).map_err(|refusal| refusal.to_string())?;
                 self.wanted_back = false;
             }
             Act::Replace => {
@@ -295,6 +297,11 @@ impl World {
             Act::Race => self.race()?,
         }
         Ok(())
+    }
+
+    /// The license the user has: the one that was replaced, or what is in its place.
+    pub(crate) fn wanted(&self) -> LicenseId {
+        self.replacement.unwrap_or(self.license)
     }
 
     pub(crate) fn context(&mut self, container: usize) -> VerifiedContext {
@@ -321,7 +328,7 @@ impl World {
         let old = matches!(request, Request::Restore).then_some(other);
         let ticket = if matches!(request, Request::Restore | Request::Automatic) { None } else { ticket };
         // After a replacement the user asks for the license that is in its place.
-        let wanted = self.replacement.unwrap_or(license);
+        let wanted = self.wanted();
         self.server.decide((context, b"context"), ticket, old, &mut entropy, |work, settled, entropy| {
             answer(work, settled, entropy, request, (license, wanted, other))
         })

@@ -238,6 +238,8 @@ const ON_TICKET: Type = Type {
         any("containerKind", "containers", Text),
         any("activation", "activations", Of(&ACTIVATION)),
         any("option", "options", Text),
+        opt("createdAt", "created_at", Moment),
+        opt("split", "split", Flag),
     ],
 };
 

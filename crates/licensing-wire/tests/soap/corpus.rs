@@ -168,7 +168,7 @@ fn encodings() -> Vec<(&'static str, Vec<u8>)> {
     let declared = |name: &str| format!("<?xml version=\"1.0\" encoding=\"{name}\"?>{}", customer("A"));
     let broken = |bytes: &[u8]| {
         let (before, after) =
-            customer("A").split_once(">A<").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+            customer("A").split_once(">A<").map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a text");
         [before.as_bytes(), b">", bytes, b"<", after.as_bytes()].concat()
     };
     vec![
