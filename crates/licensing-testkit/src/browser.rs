@@ -312,20 +312,27 @@ impl Browser {
     pub fn picture(&self, format: &str) -> Vec<u8> {
         let metrics = self.cdp("Page.getLayoutMetrics", &json!({}));
         let size = &metrics["cssContentSize"];
-        let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        self.capture(
+            format,
+            &json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 }),
+        )
+    }
+
+    /// A picture (PNG) of an element, whether or not it is in view.
+    #[must_use]
+    pub fn picture_of(&self, element: &Element) -> Vec<u8> {
+        let place = "const place = arguments[0].getBoundingClientRect(); return { x: place.x + scrollX,
+            y: place.y + scrollY, width: place.width, height: place.height, scale: 1 }";
+        self.capture("png", &self.run(place, &[self.handle(element)]))
+    }
+
+    fn capture(&self, format: &str, clip: &Value) -> Vec<u8> {
         let mut wanted = json!({ "format": format, "captureBeyondViewport": true, "clip": clip });
         if format == "webp" {
             wanted["quality"] = json!(82);
         }
         let shot = self.cdp("Page.captureScreenshot", &wanted);
         BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes()).expect("a picture")
-    }
-
-    /// A picture (PNG) of an element, scrolled into view.
-    #[must_use]
-    pub fn picture_of(&self, element: &Element) -> Vec<u8> {
-        let shot = self.read(&format!("/element/{}/screenshot", element.0));
-        BASE64.decode(shot.as_str().unwrap_or_default().as_bytes()).expect("a picture")
     }
 
     /// What the browser complained about since it was asked last.
