@@ -68,21 +68,16 @@ fn copy_with(path: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> Path
 fn a_shortened_file_is_never_an_empty_server() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("central.db");
-    let serial = filled(&path);
-    let contents =
-        |store: &SqliteStore| -> Vec<_> { READS.iter().map(|(_, read)| read(store, serial)).collect() };
-    let expected = contents(&SqliteStore::open(&path).unwrap());
-    let length = std::fs::read(&path).unwrap().len();
-    for keep in [1, 99, 100, 512, 4_096, length / 2, length - 4_096, length - 1] {
+    filled(&path);
+    let bytes = std::fs::read(&path).unwrap();
+    let length = bytes.len();
+    // The last page may hold nothing yet, and then its end says nothing: what is cut off last is a byte that does.
+    let last = bytes.iter().rposition(|&byte| byte != 0).unwrap();
+    for keep in [1, 99, 100, 512, 4_096, length / 2, length - 4_096, last] {
         let copy = copy_with(&path, &format!("{keep}.db"), |bytes| bytes.truncate(keep));
         // Where opening does not see it yet, the check and the reads do.
         if let Ok(store) = SqliteStore::open(&copy) {
-            // The end of a page that holds nothing yet can be missed by nobody; then nothing is missing.
-            let is_whole = block_on(store.integrity()) == Ok(true);
-            assert!(
-                !is_whole || (keep == length - 1 && contents(&store) == expected),
-                "{keep} of {length} bytes"
-            );
+            assert_ne!(block_on(store.integrity()), Ok(true), "{keep} of {length} bytes");
             assert_ne!(block_on(store.license(LICENSE)), Ok(None), "{keep} of {length} bytes");
         }
     }

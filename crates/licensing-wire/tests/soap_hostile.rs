@@ -1,6 +1,5 @@
 //! Hostile XML: refused with the code it deserves, without a word of it in the message; and nothing that comes ever
 //! makes the reader panic.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "soap/corpus.rs"]
 mod corpus;

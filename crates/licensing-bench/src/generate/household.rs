@@ -43,6 +43,12 @@ impl Dice {
         (z ^ (z >> 31)) % sides.max(1)
     }
 
+    /// One of these, of which there is at least one.
+    fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
+        let at = usize::try_from(self.roll(choices.len() as u64)).unwrap_or_default();
+        &choices[at]
+    }
+
     fn chance(&mut self, percent: u64) -> bool {
         self.roll(100) < percent
     }
@@ -141,7 +147,7 @@ impl<'a> Household<'a> {
 
     fn order(&mut self, order: usize, lines: u64, dice: &mut Dice) -> Result<TicketId> {
         let choices = &self.world.items;
-        let items: Vec<_> = (0..lines).map(|_| &choices[dice.roll(choices.len() as u64) as usize]).collect();
+        let items: Vec<_> = (0..lines).map(|_| dice.one_of(choices)).collect();
         let line = |item: &&licensing_core::item::Item| OrderLine {
             item: item.definition.id.clone(),
             quantity: 1 + u32::try_from(dice.roll(10)).unwrap_or(0),
