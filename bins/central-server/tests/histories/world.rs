@@ -220,7 +220,7 @@ impl<'a> World<'a> {
                 let credential = holder.as_ref().map_or([0; 32], |holder| *holder.credential());
                 let route = format!("{wish:?}");
                 let idempotency =
-                    Idempotency::new(&credential, &key.to_string(), &route, &hash("body", &[context]));
+                    Idempotency::new(&credential, &key.to_string(), &route, &[], &hash("body", &[context]));
                 let service = self.central.service();
                 let answer = service.transfer(wish, holder.as_ref(), &actor, Some(idempotency), &text);
                 self.runtime.block_on(answer).map(Some)
