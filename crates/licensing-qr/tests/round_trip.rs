@@ -60,7 +60,7 @@ fn a_photograph_with_everything_around_it_is_read() {
     }
     for format in [ImageFormat::Jpeg, ImageFormat::Png] {
         let read = read_picture(&saved(DynamicImage::ImageRgb8(scene.clone()), format)).expect("read");
-        assert_eq!(read, [part.clone()]);
+        assert_eq!(read, std::slice::from_ref(&part));
     }
 }
 
@@ -164,14 +164,14 @@ fn a_terminal_shows_the_very_code() {
         // Seen by a camera: each letter two squares.
         let picture = GrayImage::from_fn(width * 6, width * 6, |x, y| {
             let (column, row) = ((x / 6) as usize, (y / 6) as usize);
-            let drawn = match (lines[row / 2][column], row % 2) {
-                ('\u{2588}', _) | ('\u{2580}', 0) | ('\u{2584}', 1) => true,
-                _ => false,
-            };
+            let drawn = matches!(
+                (lines[row / 2][column], row % 2),
+                ('\u{2588}', _) | ('\u{2580}', 0) | ('\u{2584}', 1)
+            );
             Luma([if drawn == is_terminal { 0 } else { 255 }])
         });
         let read = read_picture(&saved(DynamicImage::ImageLuma8(picture), ImageFormat::Png)).expect("read");
-        assert_eq!(read, [part.clone()]);
+        assert_eq!(read, std::slice::from_ref(&part));
     }
     let drawn = svg(&part).expect("a drawing");
     assert!(drawn.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\""), "{drawn}");
