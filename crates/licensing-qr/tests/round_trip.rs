@@ -164,8 +164,10 @@ fn a_terminal_shows_the_very_code() {
         // Seen by a camera: each letter two squares.
         let picture = GrayImage::from_fn(width * 6, width * 6, |x, y| {
             let (column, row) = ((x / 6) as usize, (y / 6) as usize);
-            let half = (lines[row / 2][column], row % 2);
-            let drawn = matches!(half, ('\u{2588}', _) | ('\u{2580}', 0) | ('\u{2584}', 1));
+            let drawn = matches!(
+                (lines[row / 2][column], row % 2),
+                ('\u{2588}', _) | ('\u{2580}', 0) | ('\u{2584}', 1)
+            );
             Luma([if drawn == is_terminal { 0 } else { 255 }])
         });
         let read = read_picture(&saved(DynamicImage::ImageLuma8(picture), ImageFormat::Png)).expect("read");
