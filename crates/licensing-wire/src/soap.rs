@@ -1,6 +1,6 @@
 //! The same messages as XML, for programs that speak SOAP: document/literal wrapped, SOAP 1.1 and SOAP 1.2.
 //!
-//! [`operations`] and [`types`] are the one description. [`read`] reads requests by it, [`write`] writes answers by
+//! [`operations`] and [`types`] are the one description. [`read`] reads requests by it, [`write`](mod@write) writes answers by
 //! it, [`wsdl`] tells it to toolkits, and a test compares it with the JSON messages field by field. What an operation
 //! means is decided where the JSON message arrives: a request becomes exactly that message.
 //!
