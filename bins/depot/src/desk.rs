@@ -1,11 +1,13 @@
 //! Transfers visitors have begun: what they want, and the files in between. Bounded, in memory, and never the only
 //! place where anything is: when a transfer is forgotten, the same request gives the same update again.
 
-use crate::trouble::Trouble;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hyper::body::Bytes;
 use licensing_wire::json::SelectionMessage;
+
+use crate::trouble::Trouble;
 
 /// Transfers a visitor can have begun at once.
 const PER_VISITOR: usize = 32;
@@ -105,6 +107,9 @@ pub struct Transfer {
     pub chosen: String,
     /// How far it got.
     pub stage: Stage,
+    /// The request with which the central server was asked for what is wished, while its answer is not known: it may
+    /// have been granted.
+    pub asked: Option<Bytes>,
     /// What stands for the request that the central server answered with what was wished.
     pub issued: Option<String>,
     /// The answer to its request.
@@ -119,7 +124,9 @@ pub struct Transfer {
 
 impl Transfer {
     fn bytes(&self) -> usize {
-        TRANSFER_BYTES + self.update.as_ref().map_or(0, |update| update.bytes.len()) + 64 * self.lines.len()
+        let update = self.update.as_ref().map_or(0, |update| update.bytes.len());
+        let asked = self.asked.as_ref().map_or(0, Bytes::len);
+        TRANSFER_BYTES + update + asked + 64 * self.lines.len()
     }
 }
 
@@ -195,6 +202,20 @@ impl Desk {
         }
     }
 
+    /// Notes that the central server is about to be asked for what a transfer wishes, with this request, and gives the
+    /// transfer as it is now. One wish is asked for with one request until the answer is known, whoever sends another
+    /// one meanwhile: `asked` is the one to ask with.
+    #[must_use]
+    pub fn claim(&self, transfer: Transfer, request: &Bytes) -> Transfer {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = inner.transfers.get(&transfer.id).map_or(transfer, |kept| (**kept).clone());
+        if now.issued.is_none() && now.asked.is_none() {
+            now.asked = Some(request.clone());
+            inner.insert(now.clone());
+        }
+        now
+    }
+
     /// A visitor's transfer.
     #[must_use]
     pub fn find(&self, session: &[u8; 16], id: &str, now: u64) -> Option<Transfer> {
@@ -237,6 +258,7 @@ mod tests {
             data: Vec::new(),
             chosen: String::new(),
             stage: Stage::Update,
+            asked: None,
             issued: None,
             update: Some(update),
             problem: None,
@@ -252,6 +274,20 @@ mod tests {
         assert!(desk.find(&[1; 16], "a", 100).is_some());
         assert!(desk.find(&[2; 16], "a", 100).is_none());
         assert!(desk.find(&[1; 16], "a", 101 + LIFETIME_SECS).is_none());
+    }
+
+    #[test]
+    fn one_wish_is_asked_for_with_one_request() {
+        let desk = Desk::new(10, 1 << 20);
+        let (first, second) = (Bytes::from_static(b"first"), Bytes::from_static(b"second"));
+        let kept = transfer("a", 1, 10);
+        desk.keep(kept.clone(), 100);
+        assert_eq!(desk.claim(kept.clone(), &first).asked.as_ref(), Some(&first));
+        // Somebody else read the transfer before.
+        assert_eq!(desk.claim(kept.clone(), &second).asked.as_ref(), Some(&first));
+        desk.keep(Transfer { issued: Some("tag".to_owned()), ..kept.clone() }, 100);
+        let late = desk.claim(kept, &second);
+        assert_eq!((late.asked, late.issued.as_deref()), (None, Some("tag")));
     }
 
     #[test]

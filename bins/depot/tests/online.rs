@@ -7,6 +7,7 @@ mod browser;
 mod world;
 
 use browser::{Browser, Page};
+use licensing_testkit::proxy::Loser;
 use licensing_wire::binary::{from_base64, to_base64};
 use serde_json::{Value, json};
 use world::World;
@@ -126,6 +127,48 @@ fn hidden(page: &Page, name: &str) -> String {
     let (_, rest) =
         text.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("{name}: {text}"));
     rest.split('"').next().unwrap().replace("&quot;", "\"")
+}
+
+#[test]
+fn a_wish_whose_answer_was_lost_is_not_granted_twice() {
+    let world = World::with(SETTINGS);
+    let (ticket, license) = world.sell("A", 5, &["--containers", "dongle"]);
+    let computer = world.computer("one");
+    let dongle = computer.dongle();
+    let central = world.central.address.trim_start_matches("http://").parse().unwrap();
+    let proxy = Loser::start(central).unwrap();
+    let depot = world.depot_before(&format!("http://{}", proxy.address), SETTINGS);
+    let mut browser = Browser::at(&depot.address);
+    let quantity = format!("quantity-{license}");
+    let wish = [
+        ("action", "activate"),
+        ("kind", "dongle"),
+        ("license", &license),
+        (&quantity, "2"),
+        ("mode", "online"),
+    ];
+    let id = begin(&mut browser, &ticket, &wish);
+    proxy.lose("POST /api/v1/activations");
+    let first = to_base64(&computer.context(&dongle));
+    let (_, problem) = call(&mut browser, &id, "request", json!({"context": first}));
+    assert_eq!(problem["code"], "server_unreachable", "{problem}");
+    assert!(proxy.done() > 0);
+    assert_eq!(world.licenses(&ticket)[0]["activating"], 2, "it was granted, and nobody was told");
+    // Still nothing arrives, so a newer request is not asked either.
+    let newer = to_base64(&computer.context(&dongle));
+    let (status, _) = call(&mut browser, &id, "request", json!({"context": newer}));
+    assert_ne!(status, 200);
+    assert_eq!(world.licenses(&ticket)[0]["activating"], 2);
+    proxy.lose("");
+    let (status, answer) = call(&mut browser, &id, "request", json!({"context": newer}));
+    assert_eq!((status, answer["steps"].clone()), (200, json!(1)), "{answer}");
+    assert_eq!(world.licenses(&ticket)[0]["activating"], 2, "granted once");
+    computer.import(&from_base64(answer["update"].as_str().unwrap(), 1 << 20).unwrap());
+    let receipt = to_base64(&computer.context(&dongle));
+    let (_, done) = call(&mut browser, &id, "receipt", json!({"context": receipt}));
+    assert_eq!(done["done"], json!(true), "{done}");
+    assert_eq!(computer.held(&dongle), 2);
+    assert_eq!(world.licenses(&ticket)[0]["available"], 3);
 }
 
 /// What the license runtime's page sends, from its own origin and without a cookie.

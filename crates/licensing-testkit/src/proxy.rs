@@ -1,11 +1,11 @@
-//! Proxies of tests: one before several servers of any kind, and one before PostgreSQL that cuts connections at chosen
-//! messages.
+//! Proxies of tests: one before several servers of any kind, one that loses answers, and one before PostgreSQL that cuts
+//! connections at chosen messages.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 fn listen(serve: impl Fn(TcpStream) + Send + 'static) -> io::Result<SocketAddr> {
@@ -52,6 +52,70 @@ impl Balancer {
     pub fn put(&self, servers: Vec<SocketAddr>) {
         *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
+}
+
+/// A proxy that passes requests on and can lose the answers: what was asked is done, and nobody is told.
+#[derive(Debug)]
+pub struct Loser {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    lost: Arc<Mutex<Vec<u8>>>,
+    count: Arc<AtomicU64>,
+}
+
+impl Loser {
+    /// Starts it before this server.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub fn start(server: SocketAddr) -> io::Result<Self> {
+        let (lost, count) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicU64::new(0)));
+        let (begins, counter) = (Arc::clone(&lost), Arc::clone(&count));
+        let address = listen(move |client| {
+            let Ok(server) = TcpStream::connect(server) else { return };
+            let (begins, counter) = (Arc::clone(&begins), Arc::clone(&counter));
+            std::thread::spawn(move || lose(client, server, &begins, &counter));
+        })?;
+        Ok(Self { address, lost, count })
+    }
+
+    /// From now on answers to requests that begin like this are lost; nothing loses none.
+    pub fn lose(&self, begin: &str) {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = begin.as_bytes().to_vec();
+    }
+
+    /// Answers lost so far.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+/// Requests and answers take turns on a connection; each is small enough to be told by its first bytes.
+fn lose(client: TcpStream, server: TcpStream, begins: &Mutex<Vec<u8>>, count: &AtomicU64) -> Option<()> {
+    let (mut from_client, mut to_server) = (client.try_clone().ok()?, server.try_clone().ok()?);
+    let losing = Arc::new(AtomicBool::new(false));
+    let (told, mut from_server, mut to_client) = (Arc::clone(&losing), server, client);
+    std::thread::spawn(move || {
+        let mut bytes = [0; 16 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes) {
+            if told.load(Ordering::SeqCst) || to_client.write_all(&bytes[..read]).is_err() {
+                break;
+            }
+        }
+        let _ = to_client.shutdown(Shutdown::Both);
+        let _ = from_server.shutdown(Shutdown::Both);
+    });
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(read @ 1..) = from_client.read(&mut bytes) {
+        let begin = begins.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if !begin.is_empty() && bytes[..read].starts_with(&begin) {
+            losing.store(true, Ordering::SeqCst);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        to_server.write_all(&bytes[..read]).ok()?;
+    }
+    to_server.shutdown(Shutdown::Write).ok()
 }
 
 /// Passes bytes on until either side ends, and then ends the other.

@@ -54,6 +54,7 @@ pub(super) fn draft(visit: &Visit, wish: Wish, ticket: Option<String>) -> Transf
         data: Vec::new(),
         chosen: String::new(),
         stage: Stage::Request,
+        asked: None,
         issued: None,
         update: None,
         problem: None,

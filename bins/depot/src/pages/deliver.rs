@@ -9,6 +9,7 @@ use licensing_wire::json::{
     AutomaticUpdateRequest, CancellationRequest, ReactivationRequest, ReceiptAnswer, ReceiptRequest,
     RestoreRequest, SelectionMessage, TransferAnswer, TransferRequest,
 };
+use licensing_wire::problem::{Problem, exit};
 use minijinja::{Value, context};
 
 use crate::desk::{Stage, Transfer, Update, Wish};
@@ -222,34 +223,61 @@ fn update(answer: &TransferAnswer) -> Result<Update, Trouble> {
 
 /// Takes a request: the transfer then has its update. When the server refuses but has something the container must
 /// take, the transfer has that, and the reason.
+///
+/// What is wished is asked for once. Where the answer to an earlier request is not known, that one is asked again before
+/// a newer one counts: it may have been granted, and then the newer one would be granted a second time.
 pub(super) async fn take_request(
     visit: &Visit,
-    mut transfer: Transfer,
-    file: &[u8],
+    transfer: Transfer,
+    file: &Bytes,
 ) -> Result<Transfer, Trouble> {
     let header = stated(file)?;
     check_fit(&transfer, &header)?;
-    let tag = request_tag(visit, &transfer, file);
-    if transfer.issued.as_ref().is_some_and(|issued| *issued != tag) {
-        // What was wished is issued already; a newer request gets what it has not proven yet, and wishes it no second time.
-        let ongoing = Transfer { wish: Wish::Continue, ..transfer.clone() };
-        let answer = ask(visit, &ongoing, file).await?;
-        transfer.update = Some(update(&answer)?);
-        transfer.unproven = 0;
-        if answer.steps == 0 {
-            // Which of the two was applied, a step or the one that cancelled it, only the overview tells.
-            transfer.wish = Wish::Continue;
-            transfer.stage = Stage::Done;
-        }
-        visit.app.desk.keep(transfer.clone(), system::now());
-        return Ok(transfer);
+    let transfer = settle_earlier(visit, transfer, file).await?;
+    if transfer.issued.is_none() {
+        check_rules(visit, &transfer, &header).await?;
     }
-    check_rules(visit, &transfer, &header).await?;
+    // Another request of the same transfer may have come meanwhile.
+    let claimed = visit.app.desk.claim(transfer, file);
+    let transfer = visit.app.desk.claim(settle_earlier(visit, claimed, file).await?, file);
+    if transfer.issued.as_ref().is_some_and(|issued| *issued != request_tag(visit, &transfer, file)) {
+        return ongoing(visit, transfer, file).await;
+    }
+    wished(visit, transfer, file).await
+}
+
+/// Asks an earlier request again whose answer is not known.
+async fn settle_earlier(visit: &Visit, transfer: Transfer, file: &Bytes) -> Result<Transfer, Trouble> {
+    let Some(earlier) = transfer.asked.clone().filter(|earlier| earlier != file) else { return Ok(transfer) };
+    let id = transfer.id.clone();
+    match wished(visit, transfer, &earlier).await {
+        Err(problem) if !is_answer(&problem) => Err(problem),
+        Ok(_) | Err(_) => find(visit, &id),
+    }
+}
+
+/// What was wished is issued already; a newer request gets what it has not proven yet, and wishes it no second time.
+async fn ongoing(visit: &Visit, mut transfer: Transfer, file: &[u8]) -> Result<Transfer, Trouble> {
+    let question = Transfer { wish: Wish::Continue, ..transfer.clone() };
+    let answer = ask(visit, &question, file).await?;
+    transfer.update = Some(update(&answer)?);
+    transfer.unproven = 0;
+    if answer.steps == 0 {
+        // Which of the two was applied, a step or the one that cancelled it, only the overview tells.
+        transfer.wish = Wish::Continue;
+        transfer.stage = Stage::Done;
+    }
+    visit.app.desk.keep(transfer.clone(), system::now());
+    Ok(transfer)
+}
+
+/// Asks for what is wished with a request that was claimed for it.
+async fn wished(visit: &Visit, mut transfer: Transfer, file: &[u8]) -> Result<Transfer, Trouble> {
     match ask(visit, &transfer, file).await {
         Ok(answer) => {
+            transfer.issued = Some(request_tag(visit, &transfer, file));
             transfer.update = Some(update(&answer)?);
             transfer.problem = None;
-            transfer.issued = Some(tag);
             transfer.firm_code = answer.firm_code;
             // Nothing to import: the context alone has proven everything.
             transfer.stage = if answer.steps == 0 { Stage::Done } else { Stage::Update };
@@ -257,21 +285,30 @@ pub(super) async fn take_request(
         Err(mut problem) => match problem.update.take() {
             Some(bytes) => {
                 let bytes = from_base64(&bytes, UPDATE_BYTES_MAX).map_err(|_| unreadable())?;
-                let serial = header.serial.to_string();
+                let serial = stated(file)?.serial.to_string();
                 transfer.update = Some(Update { bytes, steps: 1, serial });
                 transfer.problem = Some(problem);
                 transfer.stage = Stage::Update;
             }
             None => {
+                if is_answer(&problem) {
+                    transfer.asked = None;
+                }
                 transfer.problem = Some(problem.clone());
                 visit.app.desk.keep(transfer, system::now());
                 return Err(problem);
             }
         },
     }
+    transfer.asked = None;
     transfer.unproven = 0;
     visit.app.desk.keep(transfer.clone(), system::now());
     Ok(transfer)
+}
+
+/// Whether the central server has decided; otherwise it may have granted what was asked.
+fn is_answer(problem: &Problem) -> bool {
+    problem.status < 500 && problem.exit_code() != exit::TRY_AGAIN
 }
 
 /// Takes a receipt.

@@ -112,7 +112,7 @@ pub(super) async fn answers(visit: &Visit, id: &str, form: &Form) -> Result<Answ
     let file = licensing_wire::binary::from_base64(context, licensing_core::limits::CONTEXT_BYTES_MAX)
         .map_err(|_| broken())?;
     if transfer.stage == Stage::Request {
-        let mut transfer = take_request(visit, transfer, &file).await?;
+        let mut transfer = take_request(visit, transfer, &file.into()).await?;
         let sound = container.len() <= 64 && container.bytes().all(|b| b.is_ascii_alphanumeric());
         transfer.chosen = if sound { container.to_owned() } else { String::new() };
         visit.app.desk.keep(transfer.clone(), crate::system::now());

@@ -37,7 +37,7 @@ pub(super) async fn template(visit: &Visit, id: &str, _: &Form) -> Result<Answer
 }
 
 pub(super) async fn request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
-    let transfer = take_request(visit, find(visit, id)?, &context_of(form)?).await?;
+    let transfer = take_request(visit, find(visit, id)?, &context_of(form)?.into()).await?;
     let update = transfer.update.as_ref().map(|update| to_base64(&update.bytes));
     let steps = transfer.update.as_ref().map_or(0, |update| update.steps);
     let problem = transfer.problem.as_ref().map(|problem| visit.shown(problem));

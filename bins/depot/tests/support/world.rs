@@ -112,7 +112,12 @@ impl World {
 
     /// Another depot before the same server.
     pub fn another_depot(&self, settings: &str) -> Served {
-        Self::depot(self.folder.path(), &self.central.address, settings)
+        self.depot_before(&self.central.address, settings)
+    }
+
+    /// Another depot, which reaches the server at another address.
+    pub fn depot_before(&self, central: &str, settings: &str) -> Served {
+        Self::depot(self.folder.path(), central, settings)
     }
 
     pub fn path(&self, name: &str) -> String {
