@@ -20,6 +20,7 @@ use crate::session::Keeper;
 use crate::system;
 use crate::text::Texts;
 use crate::theme::Theme;
+use crate::trouble::{Trouble, trouble};
 
 /// Uploads of pictures at once: they are what is largest.
 const PICTURES_AT_ONCE: usize = 8;
@@ -110,7 +111,7 @@ impl App {
     ///
     /// # Errors
     /// The server's refusal, or that it cannot be reached.
-    pub async fn ask<T, F>(&self, client: Option<IpAddr>, question: F) -> Result<T, Problem>
+    pub async fn ask<T, F>(&self, client: Option<IpAddr>, question: F) -> Result<T, Trouble>
     where
         T: Send + 'static,
         F: FnOnce(&ServerClient) -> Result<T, ClientError> + Send + 'static,
@@ -124,19 +125,19 @@ impl App {
                     // Reasons name addresses of the inside, which are nobody's business.
                     return match error {
                         ClientError::Unreachable(_) => {
-                            Problem::from_code("server_unreachable", "the central server cannot be reached")
+                            trouble("server_unreachable", "the central server cannot be reached")
                         }
-                        _ => Problem::from_code(
+                        _ => trouble(
                             "server_answer_invalid",
                             "the central server's answer cannot be understood",
                         ),
                     };
                 }
-                error.problem()
+                Box::new(error.problem())
             }),
             Err(error) => {
                 tracing::error!(%error, "a question to the central server broke");
-                Err(Problem::from_code("internal", "the portal failed"))
+                Err(trouble("internal", "the portal failed"))
             }
         }
     }
@@ -145,11 +146,11 @@ impl App {
     ///
     /// # Errors
     /// He sends too many, or too many wrong ones.
-    pub fn admit(&self, client: Option<IpAddr>) -> Result<(), Problem> {
+    pub fn admit(&self, client: Option<IpAddr>) -> Result<(), Trouble> {
         self.gate.enter(client, system::now() * 1000).map_err(|wait| {
             let message =
                 format!("too many requests from this address; there is room again in {wait} seconds");
-            Problem::from_code("rate_limited", &message)
+            trouble("rate_limited", &message)
         })
     }
 

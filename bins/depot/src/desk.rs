@@ -1,11 +1,11 @@
 //! Transfers visitors have begun: what they want, and the files in between. Bounded, in memory, and never the only
 //! place where anything is: when a transfer is forgotten, the same request gives the same update again.
 
+use crate::trouble::Trouble;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use licensing_wire::json::SelectionMessage;
-use licensing_wire::problem::Problem;
 
 /// Transfers a visitor can have begun at once.
 const PER_VISITOR: usize = 32;
@@ -110,7 +110,7 @@ pub struct Transfer {
     /// The answer to its request.
     pub update: Option<Update>,
     /// Why the request was refused.
-    pub problem: Option<Problem>,
+    pub problem: Option<Trouble>,
     /// Steps that were not proven when the last receipt came.
     pub unproven: u32,
     /// Last touched, in seconds since 1970.

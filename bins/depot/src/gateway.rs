@@ -11,7 +11,6 @@ use licensing_core::format::context::ContextHeader;
 use licensing_core::limits::CONTEXT_BYTES_MAX;
 use licensing_wire::binary::from_base64;
 use licensing_wire::json::{ReactivationRequest, SelectionMessage, TicketAnswer, TransferRequest};
-use licensing_wire::problem::Problem;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,6 +18,7 @@ use crate::app::App;
 use crate::desk::Wish;
 use crate::http::{Answer, plain, problem_document};
 use crate::rules::Rules;
+use crate::trouble::{Trouble, trouble};
 use crate::views;
 
 /// The rule a path is under.
@@ -40,17 +40,17 @@ pub(crate) async fn answer(
     app: &Arc<App>,
     parts: &Parts,
     client: Option<IpAddr>,
-    body: Result<Bytes, Problem>,
+    body: Result<Bytes, Trouble>,
 ) -> (Answer, &'static str) {
     let outcome = async {
         if !app.rules.settings.allow_gateway {
-            return Err(Problem::from_code("portal_rule", "this portal does not serve applications"));
+            return Err(trouble("portal_rule", "this portal does not serve applications"));
         }
         let path = parts.uri.path();
         if parts.method == Method::GET {
             return fetch(app, path, client).await;
         }
-        let unknown = || Problem::from_code("not_found", "applications find nothing at this address");
+        let unknown = || trouble("not_found", "applications find nothing at this address");
         let wish = wish(path).filter(|_| parts.method == Method::POST).ok_or_else(unknown)?;
         app.admit(client)?;
         if let Some(wish) = &wish {
@@ -76,27 +76,27 @@ pub(crate) async fn answer(
 }
 
 /// Templates and blacklists, which are for anybody.
-async fn fetch(app: &Arc<App>, path: &str, client: Option<IpAddr>) -> Result<Vec<u8>, Problem> {
+async fn fetch(app: &Arc<App>, path: &str, client: Option<IpAddr>) -> Result<Vec<u8>, Trouble> {
     let public = ["/api/v1/templates/", "/api/v1/blacklists/"];
     let number = public.iter().find_map(|prefix| path.strip_prefix(prefix));
     if number.is_none_or(|number| number.parse::<u32>().is_err()) {
-        return Err(Problem::from_code("not_found", "applications find nothing at this address"));
+        return Err(trouble("not_found", "applications find nothing at this address"));
     }
     let path = path.to_owned();
     app.ask(client, move |server| server.fetch(&path)).await
 }
 
 /// Reads a message and what was entered along with it, which is for the portal alone.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, Vec<(String, String)>), Problem> {
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<(T, Vec<(String, String)>), Trouble> {
     let mut value: serde_json::Value = serde_json::from_slice(body)
-        .map_err(|_| Problem::from_code("invalid_json", "the body is not well-formed JSON"))?;
+        .map_err(|_| trouble("invalid_json", "the body is not well-formed JSON"))?;
     let data = value.as_object_mut().and_then(|object| object.remove("data"));
     let entered = data.as_ref().and_then(serde_json::Value::as_object).into_iter().flatten();
     let entered = entered.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()));
     let entered = entered.collect();
     // What is wrong is not repeated: it may hold a ticket.
     let message = serde_json::from_value(value)
-        .map_err(|_| Problem::from_code("invalid_message", "the message has not the documented form"))?;
+        .map_err(|_| trouble("invalid_message", "the message has not the documented form"))?;
     Ok((message, entered))
 }
 
@@ -110,18 +110,18 @@ fn stated(context: &str) -> Option<ContextHeader> {
     ContextHeader::stated(&from_base64(context, CONTEXT_BYTES_MAX).ok()?).ok()
 }
 
-async fn overview(app: &Arc<App>, client: Option<IpAddr>, ticket: &str) -> Result<TicketAnswer, Problem> {
+async fn overview(app: &Arc<App>, client: Option<IpAddr>, ticket: &str) -> Result<TicketAnswer, Trouble> {
     let ticket = ticket.to_owned();
     app.ask(client, move |server| server.ticket(&ticket, false)).await
 }
 
-async fn ask_check(app: &Arc<App>, question: crate::rules::Question) -> Result<(), Problem> {
+async fn ask_check(app: &Arc<App>, question: crate::rules::Question) -> Result<(), Trouble> {
     let app = Arc::clone(app);
     let asked = tokio::task::spawn_blocking(move || app.rules.ask(&question)).await;
-    asked.map_err(|_| Problem::from_code("internal", "the portal failed"))?
+    asked.map_err(|_| trouble("internal", "the portal failed"))?
 }
 
-async fn activation(app: &Arc<App>, client: Option<IpAddr>, body: &[u8]) -> Result<Vec<u8>, Problem> {
+async fn activation(app: &Arc<App>, client: Option<IpAddr>, body: &[u8]) -> Result<Vec<u8>, Trouble> {
     let (mut request, entered): (TransferRequest, _) = read(body)?;
     let data = app.rules.entered(&entered)?;
     if let Some(header) = stated(&request.context) {
@@ -135,7 +135,7 @@ async fn activation(app: &Arc<App>, client: Option<IpAddr>, body: &[u8]) -> Resu
     Ok(write(&request))
 }
 
-async fn reactivation(app: &Arc<App>, client: Option<IpAddr>, body: &[u8]) -> Result<Vec<u8>, Problem> {
+async fn reactivation(app: &Arc<App>, client: Option<IpAddr>, body: &[u8]) -> Result<Vec<u8>, Trouble> {
     let (request, entered): (ReactivationRequest, _) = read(body)?;
     let data = app.rules.entered(&entered)?;
     if let Some(header) = stated(&request.context).filter(|_| app.rules.asks()) {

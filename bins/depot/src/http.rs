@@ -14,7 +14,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_LENGTH;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
-use licensing_wire::problem::Problem;
 use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
 use tower::service_fn;
@@ -24,6 +23,7 @@ pub(crate) use respond::{Answer, json, plain, problem_document};
 pub(crate) use visit::{Visit, value};
 
 use crate::app::App;
+use crate::trouble::trouble;
 use crate::{gateway, pages};
 
 /// Serves until `stop` is ready, then finishes what was begun.
@@ -64,11 +64,11 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let Ok(permit) = Arc::clone(&app.requests).try_acquire_owned() else {
         drain(body).await;
-        return problem_document(&Problem::from_code("overloaded", "the portal is busy"));
+        return problem_document(&trouble("overloaded", "the portal is busy"));
     };
     let deadline = tokio::time::Instant::now() + Duration::from_secs(app.config.limits.request_timeout_secs);
     let Ok(room) = tokio::time::timeout_at(deadline, room(&app, &parts)).await else {
-        return problem_document(&Problem::from_code("overloaded", "the portal is busy"));
+        return problem_document(&trouble("overloaded", "the portal is busy"));
     };
     let limit = room.as_ref().map_or_else(|| limit(&app, &path), |_| app.config.limits.picture_bytes);
     let read = tokio::time::timeout_at(deadline, async {
@@ -82,12 +82,12 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
     let body = match read.await {
         Ok(Ok(body)) => Ok(body.unwrap_or_default()),
         Ok(Err(http_edge::BodyError::TooLarge)) => {
-            Err(Problem::from_code("too_large", &format!("the upload is larger than {limit} bytes")))
+            Err(trouble("too_large", &format!("the upload is larger than {limit} bytes")))
         }
         Ok(Err(http_edge::BodyError::Incomplete)) => {
-            Err(Problem::from_code("invalid_message", "the request is incomplete"))
+            Err(trouble("invalid_message", "the request is incomplete"))
         }
-        Err(_) => Err(Problem::from_code("request_timeout", "the request did not arrive in time")),
+        Err(_) => Err(trouble("request_timeout", "the request did not arrive in time")),
     };
     // In a task of its own: what was begun is finished when the visitor goes away.
     let task = tokio::spawn(async move {
@@ -101,9 +101,9 @@ async fn dispatch(app: Arc<App>, request: Request<Incoming>) -> Response<Full<By
         Ok(Ok(answered)) => answered,
         Ok(Err(error)) => {
             tracing::error!(%error, "a request broke");
-            (problem_document(&Problem::from_code("internal", "the portal failed")), "broken")
+            (problem_document(&trouble("internal", "the portal failed")), "broken")
         }
-        Err(_) => (problem_document(&Problem::from_code("try_again", "the answer took too long")), "late"),
+        Err(_) => (problem_document(&trouble("try_again", "the answer took too long")), "late"),
     };
     let (status, millis) = (response.status().as_u16(), begun.elapsed().as_millis());
     // Neither addresses of transfers nor anything a visitor sent: only which page it was.

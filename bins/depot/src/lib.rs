@@ -18,4 +18,5 @@ pub mod session;
 pub mod system;
 pub mod text;
 pub mod theme;
+pub mod trouble;
 mod views;

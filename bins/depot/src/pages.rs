@@ -14,23 +14,23 @@ use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use licensing_wire::problem::Problem;
 
 use crate::app::App;
 use crate::http::{Answer, Form, Visit, json, plain};
+use crate::trouble::{Trouble, trouble};
 
 /// The request that comes from the license runtime's page.
 const NO_COOKIE: &str = "agent back";
 
 /// What an address leads to, with its name for the log.
-type Routed = (Result<Answer, Problem>, &'static str);
+type Routed = (Result<Answer, Trouble>, &'static str);
 
 /// Answers a visitor's request.
 pub(crate) async fn answer(
     app: &Arc<App>,
     parts: &Parts,
     client: Option<IpAddr>,
-    body: Result<Bytes, Problem>,
+    body: Result<Bytes, Trouble>,
 ) -> (Answer, &'static str) {
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -41,9 +41,7 @@ pub(crate) async fn answer(
     let (outcome, name) = match parts.method {
         Method::GET | Method::HEAD => get(&visit, &segments).await,
         Method::POST => post(&mut visit, parts, &segments, body).await,
-        _ => {
-            (Err(Problem::from_code("method_not_allowed", "pages are read or sent, nothing else")), "method")
-        }
+        _ => (Err(trouble("method_not_allowed", "pages are read or sent, nothing else")), "method"),
     };
     let mut answer = outcome.unwrap_or_else(|problem| {
         app.count(client, &problem);
@@ -89,16 +87,16 @@ async fn machine(app: &Arc<App>, method: &Method, segments: &[&str]) -> Option<(
 
 /// What a code means, in the visitor's language: the address that problem documents name, and what the script asks when
 /// the license runtime refuses.
-fn explain(visit: &Visit, code: &str) -> Result<Answer, Problem> {
+fn explain(visit: &Visit, code: &str) -> Result<Answer, Trouble> {
     let entry = licensing_wire::problem::entry(code)
-        .ok_or_else(|| Problem::from_code("not_found", "there is no such problem"))?;
-    let mut problem = Problem::from_code(entry.code, &entry.code.replace('_', " "));
+        .ok_or_else(|| trouble("not_found", "there is no such problem"))?;
+    let mut problem = trouble(entry.code, &entry.code.replace('_', " "));
     problem.status = 200;
     Ok(visit.problem(&problem))
 }
 
 fn unknown() -> Routed {
-    (Err(Problem::from_code("not_found", "there is no page at this address")), "unknown")
+    (Err(trouble("not_found", "there is no page at this address")), "unknown")
 }
 
 async fn get(visit: &Visit, segments: &[&str]) -> Routed {
@@ -137,7 +135,7 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
     }
 }
 
-async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<Bytes, Problem>) -> Routed {
+async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<Bytes, Trouble>) -> Routed {
     let read = async { Form::read(&parts.headers, body?).await };
     // The runtime's page sends its form from another origin, without a cookie; nothing is done with it but shown.
     if segments == ["agent", "back"] {

@@ -3,20 +3,20 @@
 use hyper::body::Bytes;
 use licensing_core::limits::CONTEXT_BYTES_MAX;
 use licensing_qr::{Collector, PART_BYTES, QrError, encode, read_picture, svg};
-use licensing_wire::problem::Problem;
 
 use crate::http::Visit;
+use crate::trouble::{Trouble, trouble};
 
-fn problem(error: &QrError) -> Problem {
-    Problem::from_code(error.code(), &error.to_string())
+fn problem(error: &QrError) -> Trouble {
+    trouble(error.code(), &error.to_string())
 }
 
 /// The file that pictures show, however many codes are on each of them.
 ///
 /// # Security
 /// Only a few are decoded at a time, in all: a picture may take much memory and some time.
-pub(crate) async fn read(visit: &Visit, pictures: &[Bytes]) -> Result<Bytes, Problem> {
-    let broken = || Problem::from_code("internal", "the portal failed");
+pub(crate) async fn read(visit: &Visit, pictures: &[Bytes]) -> Result<Bytes, Trouble> {
+    let broken = || trouble("internal", "the portal failed");
     let _permit = visit.app.decoders.acquire().await.map_err(|_| broken())?;
     let pictures = pictures.to_vec();
     let read = tokio::task::spawn_blocking(move || {
@@ -29,7 +29,7 @@ pub(crate) async fn read(visit: &Visit, pictures: &[Bytes]) -> Result<Bytes, Pro
     let file = read.await.map_err(|_| broken())?.map_err(|error| problem(&error))?;
     if file.len() > CONTEXT_BYTES_MAX {
         let message = format!("the file has more than {CONTEXT_BYTES_MAX} bytes");
-        return Err(Problem::from_code("file_too_large", &message));
+        return Err(trouble("file_too_large", &message));
     }
     Ok(file.into())
 }
@@ -40,9 +40,9 @@ pub(crate) fn count(file: &[u8]) -> u16 {
 }
 
 /// One of a file's codes, as SVG.
-pub(crate) fn code(file: &[u8], number: &str) -> Result<String, Problem> {
+pub(crate) fn code(file: &[u8], number: &str) -> Result<String, Trouble> {
     let parts = encode(file, PART_BYTES).map_err(|error| problem(&error))?;
     let part = parts.iter().find(|part| part.number.to_string() == number);
-    let part = part.ok_or_else(|| Problem::from_code("not_found", "there is no such code"))?;
+    let part = part.ok_or_else(|| trouble("not_found", "there is no such code"))?;
     svg(part).map_err(|error| problem(&error))
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use licensing_client::{ServerClient, Settings};
 use licensing_wire::json::{LicenseOverview, SelectionMessage, TicketAnswer};
-use licensing_wire::problem::Problem;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{RuleSettings, Selection};
 use crate::desk::Wish;
+use crate::trouble::{Trouble, trouble};
 
 /// What is asked before an activation.
 #[derive(Debug, Clone, Serialize)]
@@ -62,8 +62,8 @@ impl std::fmt::Debug for Rules {
 }
 
 /// A refusal by a switch of the portal.
-fn switched_off(what: &str) -> Problem {
-    Problem::from_code("portal_rule", &format!("this portal does not offer {what}"))
+fn switched_off(what: &str) -> Trouble {
+    trouble("portal_rule", &format!("this portal does not offer {what}"))
 }
 
 impl Rules {
@@ -88,7 +88,7 @@ impl Rules {
     ///
     /// # Errors
     /// A switch of the portal is off.
-    pub fn offers(&self, wish: &Wish) -> Result<(), Problem> {
+    pub fn offers(&self, wish: &Wish) -> Result<(), Trouble> {
         let rules = &self.settings;
         match wish {
             Wish::Activate(_) | Wish::Continue => Ok(()),
@@ -154,13 +154,13 @@ impl Rules {
     ///
     /// # Errors
     /// They have to stay together, and some are in another one.
-    pub fn together(&self, overview: &TicketAnswer, serial: &str) -> Result<(), Problem> {
+    pub fn together(&self, overview: &TicketAnswer, serial: &str) -> Result<(), Trouble> {
         if !self.settings.keep_ticket_together {
             return Ok(());
         }
         let mut places = overview.licenses.iter().flat_map(|license| &license.activations);
         match places.find(|place| place.container != serial) {
-            Some(place) => Err(Problem::from_code(
+            Some(place) => Err(trouble(
                 "ticket_stays_together",
                 &format!("licenses of this ticket are in the container {}", place.container),
             )),
@@ -172,18 +172,18 @@ impl Rules {
     ///
     /// # Errors
     /// A field that is required is empty, or one is too long.
-    pub fn entered(&self, fields: &[(String, String)]) -> Result<Vec<(String, String)>, Problem> {
+    pub fn entered(&self, fields: &[(String, String)]) -> Result<Vec<(String, String)>, Trouble> {
         let mut out = Vec::new();
         for field in &self.settings.data {
             let value = fields.iter().find(|(name, _)| *name == field.name);
             let value = value.map(|(_, value)| value.trim()).unwrap_or_default();
             if value.is_empty() && field.required {
                 let message = format!("the field {} is empty", field.name);
-                return Err(Problem::from_code("data_missing", &message));
+                return Err(trouble("data_missing", &message));
             }
             if value.chars().count() > field.max_length {
                 let message = format!("{}: at most {} characters", field.name, field.max_length);
-                return Err(Problem::from_code("invalid_value", &message));
+                return Err(trouble("invalid_value", &message));
             }
             out.push((field.name.clone(), value.to_owned()));
         }
@@ -200,7 +200,7 @@ impl Rules {
     ///
     /// # Errors
     /// He refuses, or does not answer in time as he should: then nothing is activated.
-    pub fn ask(&self, question: &Question) -> Result<(), Problem> {
+    pub fn ask(&self, question: &Question) -> Result<(), Trouble> {
         let Some(check) = &self.check else { return Ok(()) };
         let body = serde_json::to_vec(question).unwrap_or_default();
         let answer = check.pass_on("", body, None);
@@ -208,16 +208,15 @@ impl Rules {
         match verdict {
             Some(Verdict { allow: true, .. }) => Ok(()),
             Some(Verdict { message, .. }) if message.trim().is_empty() => {
-                Err(Problem::from_code("activation_check_refused", "the vendor refused this activation"))
+                Err(trouble("activation_check_refused", "the vendor refused this activation"))
             }
             Some(Verdict { message, .. }) => {
                 let message: String = message.chars().filter(|c| !c.is_control()).take(500).collect();
-                Err(Problem::from_code("activation_check_refused", &message))
+                Err(trouble("activation_check_refused", &message))
             }
-            None => Err(Problem::from_code(
-                "activation_check_failed",
-                "the vendor's check of activations gave no answer",
-            )),
+            None => {
+                Err(trouble("activation_check_failed", "the vendor's check of activations gave no answer"))
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 //! What faces the internet: tickets that are wrong, forms from elsewhere, files that are none, cookies and headers.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "support/browser.rs"]
 mod browser;

@@ -1,5 +1,4 @@
 //! The texts are complete: every key in every language that is built in, every text used, every problem translated.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
 //! Forms: what visitors enter and the files they upload.
 
+use crate::trouble::{Trouble, trouble};
 use http_body_util::{BodyDataStream, Full};
 use hyper::HeaderMap;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
-use licensing_wire::problem::Problem;
 
 /// Most fields of a form.
 const FIELDS_MAX: usize = 1000;
@@ -23,7 +23,7 @@ pub(crate) struct Form {
 
 impl Form {
     /// Reads a form out of a body that is bounded.
-    pub(crate) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+    pub(crate) async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Trouble> {
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media.as_str() {
@@ -34,7 +34,7 @@ impl Form {
             "multipart/form-data" => Self::multipart(kind, body).await,
             "application/json" => {
                 let value: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body)
-                    .map_err(|_| Problem::from_code("invalid_json", "the body is not a JSON object"))?;
+                    .map_err(|_| trouble("invalid_json", "the body is not a JSON object"))?;
                 let text = |value: serde_json::Value| match value {
                     serde_json::Value::String(text) => text,
                     other => other.to_string(),
@@ -42,12 +42,12 @@ impl Form {
                 let fields = value.into_iter().map(|(name, value)| (name, text(value))).collect();
                 Ok(Self { fields, ..Self::default() })
             }
-            _ => Err(Problem::from_code("unsupported_media_type", "this is not a form")),
+            _ => Err(trouble("unsupported_media_type", "this is not a form")),
         }
     }
 
-    async fn multipart(kind: &str, body: Bytes) -> Result<Self, Problem> {
-        let broken = |_| Problem::from_code("invalid_message", "the upload cannot be read");
+    async fn multipart(kind: &str, body: Bytes) -> Result<Self, Trouble> {
+        let broken = |_| trouble("invalid_message", "the upload cannot be read");
         let boundary = multer::parse_boundary(kind).map_err(broken)?;
         let mut parts = multer::Multipart::new(BodyDataStream::new(Full::new(body)), boundary);
         let mut form = Self::default();

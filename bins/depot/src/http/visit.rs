@@ -17,6 +17,7 @@ use crate::http::respond::{self, Answer};
 use crate::session::{Keeper, Session, cookie};
 use crate::system::{self, SystemEntropy};
 use crate::text::Translator;
+use crate::trouble::{Trouble, trouble};
 
 /// Name of the cookie with the visitor's language. It is no secret, but bound to this host all the same.
 const LANGUAGE_COOKIE: &str = "__Host-language";
@@ -56,10 +57,10 @@ impl Visit {
     ///
     /// # Errors
     /// It comes from somewhere else, or its token is not the visitor's.
-    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn check_origin(&self, headers: &HeaderMap) -> Result<(), Trouble> {
         let foreign = || {
             let message = format!("the request comes from another page than {}", self.app.origin);
-            Problem::from_code("portal_origin", &message)
+            trouble("portal_origin", &message)
         };
         if headers.contains_key("origin") && text(headers, "origin") != self.app.origin.as_str() {
             return Err(foreign());
@@ -72,11 +73,11 @@ impl Visit {
     ///
     /// # Errors
     /// It does not: the page is older than the visit.
-    pub(crate) fn check_token(&self, token: &str) -> Result<(), Problem> {
+    pub(crate) fn check_token(&self, token: &str) -> Result<(), Trouble> {
         if self.app.keeper.is_form_token(&self.session, token) {
             return Ok(());
         }
-        Err(Problem::from_code("form_expired", "this page is older than your visit"))
+        Err(trouble("form_expired", "this page is older than your visit"))
     }
 
     /// A page.

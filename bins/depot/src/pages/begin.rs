@@ -4,29 +4,28 @@ use licensing_core::ids::ContainerSerial;
 use licensing_core::random;
 use licensing_wire::binary::to_hex;
 use licensing_wire::json::{SelectionMessage, TicketAnswer};
-use licensing_wire::problem::Problem;
 
 use crate::desk::{Line, Stage, Transfer, Wish};
 use crate::http::{Answer, Form, Visit};
 use crate::pages::tickets::{overview, ticket};
 use crate::system::{self, SystemEntropy};
+use crate::trouble::{Trouble, trouble};
 use crate::{config::Selection, views};
 
 /// The licenses a form selects, with their quantities.
-fn selected(form: &Form) -> Result<Vec<SelectionMessage>, Problem> {
+fn selected(form: &Form) -> Result<Vec<SelectionMessage>, Trouble> {
     let mut wanted = Vec::new();
     for id in form.all("license") {
-        let quantity =
-            match form.get(&format!("quantity-{id}")).trim() {
-                "" => None,
-                text => Some(text.parse().map_err(|_| {
-                    Problem::from_code("quantity_invalid", "a quantity is not a whole number")
-                })?),
-            };
+        let quantity = match form.get(&format!("quantity-{id}")).trim() {
+            "" => None,
+            text => Some(
+                text.parse().map_err(|_| trouble("quantity_invalid", "a quantity is not a whole number"))?,
+            ),
+        };
         wanted.push(SelectionMessage { id: id.to_owned(), quantity });
     }
     if wanted.is_empty() {
-        return Err(Problem::from_code("nothing_selected", "no license is selected"));
+        return Err(trouble("nothing_selected", "no license is selected"));
     }
     Ok(wanted)
 }
@@ -64,7 +63,7 @@ pub(super) fn draft(visit: &Visit, wish: Wish, ticket: Option<String>) -> Transf
 }
 
 /// Keeps a transfer and shows its first page.
-fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, Problem> {
+fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, Trouble> {
     visit.app.rules.offers(&transfer.wish)?;
     let rules = &visit.app.rules.settings;
     let mode = form.get("mode");
@@ -72,7 +71,7 @@ fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, P
     let offered = if online { rules.allow_online } else { rules.allow_offline };
     if !offered {
         let what = if online { "online transfers" } else { "transfers by file" };
-        return Err(Problem::from_code("portal_rule", &format!("this portal does not offer {what}")));
+        return Err(trouble("portal_rule", &format!("this portal does not offer {what}")));
     }
     let chosen = form.get("container");
     let sound = chosen.len() <= 64 && chosen.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -87,7 +86,7 @@ fn start(visit: &Visit, mut transfer: Transfer, form: &Form) -> Result<Answer, P
     Ok(visit.to(&format!("/transfers/{id}/{page}")))
 }
 
-pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> Result<Answer, Trouble> {
     let code = ticket(visit, reference)?;
     let answer = overview(visit, code.clone()).await?;
     let firm_code = form.get("firm").parse().unwrap_or(0);
@@ -96,7 +95,7 @@ pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> 
     let serial = serial
         .map(|serial| serial.parse::<ContainerSerial>().map(|serial| serial.to_string()))
         .transpose()
-        .map_err(|_| Problem::from_code("invalid_value", "this is not the serial of a container"))?;
+        .map_err(|_| trouble("invalid_value", "this is not the serial of a container"))?;
     let (wish, shown) = match form.get("action") {
         "activate" => {
             let all = visit.app.rules.settings.selection == Selection::All;
@@ -113,7 +112,7 @@ pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> 
         "reactivate" => {
             if form.get("accept") != "yes" {
                 let message = "the conditions of the re-activation were not accepted";
-                return Err(Problem::from_code("conditions_not_accepted", message));
+                return Err(trouble("conditions_not_accepted", message));
             }
             let wanted = selected(form)?;
             let shown = lines(&answer, &wanted, |row| row.active);
@@ -121,7 +120,7 @@ pub(super) async fn with_ticket(visit: &Visit, reference: &str, form: &Form) -> 
         }
         "continue" => (Wish::Continue, Vec::new()),
         "cancel" => (Wish::Cancel, Vec::new()),
-        _ => return Err(Problem::from_code("invalid_value", "there is no such transfer")),
+        _ => return Err(trouble("invalid_value", "there is no such transfer")),
     };
     let data = match wish {
         Wish::Activate(_) | Wish::Reactivate(_) => visit.app.rules.entered(&form.beginning("data-"))?,
@@ -143,34 +142,31 @@ fn with_all(
     firm_code: u32,
     kind: Option<&str>,
     mut wanted: Vec<SelectionMessage>,
-) -> Result<Vec<SelectionMessage>, Problem> {
+) -> Result<Vec<SelectionMessage>, Trouble> {
     let kind = kind.unwrap_or("act");
     if wanted.is_empty() {
         let rows = views::rows_for(answer, views::activatable, firm_code, kind);
         wanted = rows.into_iter().map(|row| SelectionMessage { id: row.id, quantity: None }).collect();
     }
     if wanted.is_empty() {
-        return Err(Problem::from_code("nothing_to_activate", "nothing of this ticket is available"));
+        return Err(trouble("nothing_to_activate", "nothing of this ticket is available"));
     }
     Ok(visit.app.rules.complete(answer, firm_code, kind, wanted))
 }
 
-pub(super) fn without_ticket(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
+pub(super) fn without_ticket(visit: &Visit, form: &Form) -> Result<Answer, Trouble> {
     let mut transfer = match form.get("action") {
         "automatic" => draft(visit, Wish::Automatic, None),
         "restore" => {
             let old = form.get("old").trim();
             let old: ContainerSerial = old.parse().map_err(|_| {
-                Problem::from_code(
-                    "invalid_value",
-                    "this is not the serial of a container, like 130-3556429651",
-                )
+                trouble("invalid_value", "this is not the serial of a container, like 130-3556429651")
             })?;
             let mut transfer = draft(visit, Wish::Restore(old.to_string()), None);
             transfer.kind = Some("act".to_owned());
             transfer
         }
-        _ => return Err(Problem::from_code("invalid_value", "there is no such transfer")),
+        _ => return Err(trouble("invalid_value", "there is no such transfer")),
     };
     transfer.firm_code = form.get("firm").parse().unwrap_or(0);
     start(visit, transfer, form)

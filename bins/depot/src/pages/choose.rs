@@ -1,13 +1,13 @@
 //! Choosing: a binding, a container, licenses.
 
 use licensing_wire::json::LicenseOverview;
-use licensing_wire::problem::Problem;
 use minijinja::{Value, context};
 use serde_json::json;
 
 use crate::desk::Wish;
 use crate::http::{Answer, Visit, value};
 use crate::pages::tickets::{overview, ticket};
+use crate::trouble::{Trouble, trouble};
 use crate::views;
 
 type Sort = fn(&LicenseOverview) -> bool;
@@ -19,8 +19,8 @@ fn sort(action: &str) -> (Sort, Wish) {
     }
 }
 
-fn number(text: &str) -> Result<u32, Problem> {
-    text.parse().map_err(|_| Problem::from_code("not_found", "there is no page at this address"))
+fn number(text: &str) -> Result<u32, Trouble> {
+    text.parse().map_err(|_| trouble("not_found", "there is no page at this address"))
 }
 
 /// What an online transfer needs to know on the page where it is chosen.
@@ -38,16 +38,16 @@ fn data_fields(visit: &Visit) -> Value {
     value(fields.collect::<Vec<_>>())
 }
 
-pub(super) async fn binding(visit: &Visit, reference: &str, action: &str) -> Result<Answer, Problem> {
+pub(super) async fn binding(visit: &Visit, reference: &str, action: &str) -> Result<Answer, Trouble> {
     let (sort, wish) = sort(action);
     visit.app.rules.offers(&wish)?;
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let bindings = views::bindings(&answer, sort);
     match bindings.as_slice() {
         [] if action == "reactivate" => {
-            Err(Problem::from_code("nothing_to_reactivate", "nothing of this ticket can be activated again"))
+            Err(trouble("nothing_to_reactivate", "nothing of this ticket can be activated again"))
         }
-        [] => Err(Problem::from_code("nothing_to_activate", "nothing of this ticket is available")),
+        [] => Err(trouble("nothing_to_activate", "nothing of this ticket is available")),
         [only] => Ok(visit.to(&format!("/tickets/{reference}/{action}/{}/{}", only.firm_code, only.kind))),
         _ => {
             let values = context! {
@@ -66,12 +66,12 @@ pub(super) async fn activate(
     reference: &str,
     firm: &str,
     kind: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Trouble> {
     let firm_code = number(firm)?;
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let rows = views::rows_for(&answer, views::activatable, firm_code, kind);
     if rows.is_empty() {
-        return Err(Problem::from_code("nothing_to_activate", "nothing of this ticket is available"));
+        return Err(trouble("nothing_to_activate", "nothing of this ticket is available"));
     }
     let values = context! {
         reference => reference,
@@ -92,14 +92,14 @@ pub(super) async fn reactivate(
     reference: &str,
     firm: &str,
     kind: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Trouble> {
     let firm_code = number(firm)?;
     visit.app.rules.offers(&Wish::Reactivate(Vec::new()))?;
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let rows = views::rows_for(&answer, views::reactivatable, firm_code, kind);
     if rows.is_empty() {
         let message = "nothing of this ticket can be activated again";
-        return Err(Problem::from_code("nothing_to_reactivate", message));
+        return Err(trouble("nothing_to_reactivate", message));
     }
     let values = context! {
         reference => reference,
@@ -113,12 +113,12 @@ pub(super) async fn reactivate(
     Ok(visit.page(200, "reactivate.html", values))
 }
 
-pub(super) async fn container(visit: &Visit, reference: &str) -> Result<Answer, Problem> {
+pub(super) async fn container(visit: &Visit, reference: &str) -> Result<Answer, Trouble> {
     visit.app.rules.offers(&Wish::Deactivate(Vec::new()))?;
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let holders = views::holders(&answer);
     match holders.as_slice() {
-        [] => Err(Problem::from_code("nothing_to_return", "nothing of this ticket can be returned")),
+        [] => Err(trouble("nothing_to_return", "nothing of this ticket can be returned")),
         [only] => {
             Ok(visit.to(&format!("/tickets/{reference}/deactivate/{}/{}", only.firm_code, only.container)))
         }
@@ -134,14 +134,14 @@ pub(super) async fn deactivate(
     reference: &str,
     firm: &str,
     serial: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Answer, Trouble> {
     let firm_code = number(firm)?;
     visit.app.rules.offers(&Wish::Deactivate(Vec::new()))?;
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let rows = views::rows_in(&answer, serial, firm_code);
     if rows.is_empty() {
         let message = "nothing of this ticket can be returned out of this container";
-        return Err(Problem::from_code("nothing_to_return", message));
+        return Err(trouble("nothing_to_return", message));
     }
     let values = context! {
         reference => reference,
@@ -155,7 +155,7 @@ pub(super) async fn deactivate(
     Ok(visit.page(200, "deactivate.html", values))
 }
 
-pub(super) async fn unfinished(visit: &Visit, reference: &str) -> Result<Answer, Problem> {
+pub(super) async fn unfinished(visit: &Visit, reference: &str) -> Result<Answer, Trouble> {
     let answer = overview(visit, ticket(visit, reference)?).await?;
     let holders = views::unfinished(&answer);
     if holders.is_empty() {
@@ -169,7 +169,7 @@ pub(super) async fn unfinished(visit: &Visit, reference: &str) -> Result<Answer,
     Ok(visit.page(200, "unfinished.html", values))
 }
 
-pub(super) fn automatic(visit: &Visit) -> Result<Answer, Problem> {
+pub(super) fn automatic(visit: &Visit) -> Result<Answer, Trouble> {
     visit.app.rules.offers(&Wish::Automatic)?;
     Ok(visit.page(
         200,
@@ -178,7 +178,7 @@ pub(super) fn automatic(visit: &Visit) -> Result<Answer, Problem> {
     ))
 }
 
-pub(super) fn restore(visit: &Visit) -> Result<Answer, Problem> {
+pub(super) fn restore(visit: &Visit) -> Result<Answer, Trouble> {
     visit.app.rules.offers(&Wish::Restore(String::new()))?;
     let firm_code = visit.app.grant(0).map_or(0, |grant| grant.firm_code);
     let values = context! { agent => agent(visit, 0), kind => "act", firm_code => firm_code };

@@ -9,7 +9,6 @@ use licensing_wire::json::{
     AutomaticUpdateRequest, CancellationRequest, ReactivationRequest, ReceiptAnswer, ReceiptRequest,
     RestoreRequest, SelectionMessage, TransferAnswer, TransferRequest,
 };
-use licensing_wire::problem::Problem;
 use minijinja::{Value, context};
 
 use crate::desk::{Stage, Transfer, Update, Wish};
@@ -17,6 +16,7 @@ use crate::http::{Answer, Form, Visit, plain, value};
 use crate::pages::begin::draft;
 use crate::pages::tickets::overview;
 use crate::rules::Rules;
+use crate::trouble::{Trouble, trouble};
 use crate::{qr, system, views};
 
 pub(super) const fn stage_name(stage: Stage) -> &'static str {
@@ -28,12 +28,12 @@ pub(super) const fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// The visitor's transfer.
-pub(super) fn find(visit: &Visit, id: &str) -> Result<Transfer, Problem> {
+pub(super) fn find(visit: &Visit, id: &str) -> Result<Transfer, Trouble> {
     visit
         .app
         .desk
         .find(&visit.session.id, id, system::now())
-        .ok_or_else(|| Problem::from_code("transfer_forgotten", "this transfer is not remembered any more"))
+        .ok_or_else(|| trouble("transfer_forgotten", "this transfer is not remembered any more"))
 }
 
 /// What every page of a transfer shows.
@@ -57,7 +57,7 @@ pub(super) fn shown(visit: &Visit, transfer: &Transfer) -> Value {
     }
 }
 
-pub(super) fn resume(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn resume(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     let page = match transfer.stage {
         Stage::Request => "request",
@@ -67,12 +67,12 @@ pub(super) fn resume(visit: &Visit, id: &str) -> Result<Answer, Problem> {
     Ok(visit.to(&format!("/transfers/{id}/{page}")))
 }
 
-pub(super) fn request_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn request_page(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     Ok(visit.page(200, "request.html", shown(visit, &transfer)))
 }
 
-pub(super) fn update_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn update_page(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if transfer.update.is_none() {
         return Ok(visit.to(&format!("/transfers/{id}/request")));
@@ -80,7 +80,7 @@ pub(super) fn update_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
     Ok(visit.page(200, "update.html", shown(visit, &transfer)))
 }
 
-pub(super) fn receipt_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn receipt_page(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if transfer.update.is_none() {
         return Ok(visit.to(&format!("/transfers/{id}/request")));
@@ -88,7 +88,7 @@ pub(super) fn receipt_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
     Ok(visit.page(200, "receipt.html", shown(visit, &transfer)))
 }
 
-pub(super) fn result_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn result_page(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if transfer.stage != Stage::Done {
         return resume(visit, id);
@@ -96,23 +96,23 @@ pub(super) fn result_page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
     Ok(visit.page(200, "result.html", shown(visit, &transfer)))
 }
 
-pub(super) fn file(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn file(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
-    let update = transfer.update.ok_or_else(|| {
-        Problem::from_code("transfer_forgotten", "there is no update before a request was uploaded")
-    })?;
+    let update = transfer
+        .update
+        .ok_or_else(|| trouble("transfer_forgotten", "there is no update before a request was uploaded"))?;
     Ok(visit.download(&format!("{}.WibuCmRaU", update.serial), update.bytes))
 }
 
 /// A QR code of the update, for a container that no file reaches.
-pub(super) fn code(visit: &Visit, id: &str, number: &str) -> Result<Answer, Problem> {
-    let update = find(visit, id)?.update.ok_or_else(|| {
-        Problem::from_code("transfer_forgotten", "there is no update before a request was uploaded")
-    })?;
+pub(super) fn code(visit: &Visit, id: &str, number: &str) -> Result<Answer, Trouble> {
+    let update = find(visit, id)?
+        .update
+        .ok_or_else(|| trouble("transfer_forgotten", "there is no update before a request was uploaded"))?;
     Ok(plain(200, "image/svg+xml", qr::code(&update.bytes, number)?))
 }
 
-pub(super) fn forget(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn forget(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let mut transfer = find(visit, id)?;
     // Nothing is undone by this: what the server has issued it has issued, and the ticket shows it.
     transfer.stage = Stage::Done;
@@ -121,45 +121,45 @@ pub(super) fn forget(visit: &Visit, id: &str) -> Result<Answer, Problem> {
     Ok(visit.to(if visit.session.tickets.is_empty() { "/" } else { "/licenses" }))
 }
 
-pub(super) async fn template(visit: &Visit, firm: &str) -> Result<Answer, Problem> {
+pub(super) async fn template(visit: &Visit, firm: &str) -> Result<Answer, Trouble> {
     let firm_code: u32 =
-        firm.parse().map_err(|_| Problem::from_code("not_found", "there is no page at this address"))?;
+        firm.parse().map_err(|_| trouble("not_found", "there is no page at this address"))?;
     let answer = visit.app.ask(visit.client, move |server| server.template(firm_code)).await?;
     let bytes = from_base64(&answer.template, TEMPLATE_BYTES_MAX).map_err(|_| unreadable())?;
     Ok(visit.download(&format!("{firm_code}.WibuCmLIF"), bytes))
 }
 
-fn unreadable() -> Problem {
-    Problem::from_code("server_answer_invalid", "the central server's answer cannot be understood")
+fn unreadable() -> Trouble {
+    trouble("server_answer_invalid", "the central server's answer cannot be understood")
 }
 
 /// Whom a context is about, when it is a context at all.
-fn stated(file: &[u8]) -> Result<ContextHeader, Problem> {
-    ContextHeader::stated(file).map_err(|error| Problem::from_code(error.code(), &error.to_string()))
+fn stated(file: &[u8]) -> Result<ContextHeader, Trouble> {
+    ContextHeader::stated(file).map_err(|error| trouble(error.code(), &error.to_string()))
 }
 
 /// Whether a context is of a container the transfer is for: to be told before anything is asked.
-fn check_fit(transfer: &Transfer, header: &ContextHeader) -> Result<(), Problem> {
+fn check_fit(transfer: &Transfer, header: &ContextHeader) -> Result<(), Trouble> {
     let (serial, firm_code) = (header.serial.to_string(), header.firm_code.get());
     if transfer.firm_code != 0 && firm_code != transfer.firm_code {
         let wanted = transfer.firm_code;
         let message = format!("the file is for firm code {firm_code}, the transfer for firm code {wanted}");
-        return Err(Problem::from_code("license_other_firm", &message));
+        return Err(trouble("license_other_firm", &message));
     }
     if let Some(wanted) = transfer.container.as_ref().filter(|wanted| **wanted != serial) {
         let message = format!("the file is of container {serial}, the transfer is for container {wanted}");
-        return Err(Problem::from_code("request_other_container", &message));
+        return Err(trouble("request_other_container", &message));
     }
     let kind = views::kind_of(&serial);
     if transfer.kind.as_ref().is_some_and(|wanted| wanted != kind) {
         let message = format!("the file is of container {serial}, which is of another kind than was chosen");
-        return Err(Problem::from_code("container_kind_not_allowed", &message));
+        return Err(trouble("container_kind_not_allowed", &message));
     }
     Ok(())
 }
 
 /// The portal's own rules about an activation, now that its container is known.
-async fn check_rules(visit: &Visit, transfer: &Transfer, header: &ContextHeader) -> Result<(), Problem> {
+async fn check_rules(visit: &Visit, transfer: &Transfer, header: &ContextHeader) -> Result<(), Trouble> {
     let rules = &visit.app.rules;
     rules.offers(&transfer.wish)?;
     let wanted: Vec<SelectionMessage> = match &transfer.wish {
@@ -184,7 +184,7 @@ async fn check_rules(visit: &Visit, transfer: &Transfer, header: &ContextHeader)
     let question = Rules::question(action, &answer, firm_code, &serial, &wanted, &transfer.data);
     let app = visit.app.clone();
     let asked = tokio::task::spawn_blocking(move || app.rules.ask(&question)).await;
-    asked.map_err(|_| Problem::from_code("internal", "the portal failed"))?
+    asked.map_err(|_| trouble("internal", "the portal failed"))?
 }
 
 /// What stands for a context in a transfer.
@@ -194,7 +194,7 @@ fn request_tag(visit: &Visit, transfer: &Transfer, file: &[u8]) -> String {
 }
 
 /// Asks the central server for the update that answers a context.
-async fn ask(visit: &Visit, transfer: &Transfer, file: &[u8]) -> Result<TransferAnswer, Problem> {
+async fn ask(visit: &Visit, transfer: &Transfer, file: &[u8]) -> Result<TransferAnswer, Trouble> {
     let context = to_base64(file);
     // The same context of the same transfer is the same question, however often it is sent.
     let key = request_tag(visit, transfer, file);
@@ -215,7 +215,7 @@ async fn ask(visit: &Visit, transfer: &Transfer, file: &[u8]) -> Result<Transfer
     visit.app.ask(visit.client, question).await
 }
 
-fn update(answer: &TransferAnswer) -> Result<Update, Problem> {
+fn update(answer: &TransferAnswer) -> Result<Update, Trouble> {
     let bytes = from_base64(&answer.update, UPDATE_BYTES_MAX).map_err(|_| unreadable())?;
     Ok(Update { bytes, steps: answer.steps, serial: answer.serial.clone() })
 }
@@ -226,7 +226,7 @@ pub(super) async fn take_request(
     visit: &Visit,
     mut transfer: Transfer,
     file: &[u8],
-) -> Result<Transfer, Problem> {
+) -> Result<Transfer, Trouble> {
     let header = stated(file)?;
     check_fit(&transfer, &header)?;
     let tag = request_tag(visit, &transfer, file);
@@ -275,7 +275,7 @@ pub(super) async fn take_request(
 }
 
 /// Takes a receipt.
-pub(super) async fn take_receipt(visit: &Visit, file: &[u8]) -> Result<ReceiptAnswer, Problem> {
+pub(super) async fn take_receipt(visit: &Visit, file: &[u8]) -> Result<ReceiptAnswer, Trouble> {
     stated(file)?;
     let key = visit.app.keeper.tag(&[b"receipt".as_slice(), file].concat());
     let request = ReceiptRequest { context: to_base64(file) };
@@ -293,25 +293,25 @@ pub(super) fn settle(visit: &Visit, mut transfer: Transfer, answer: &ReceiptAnsw
 }
 
 /// The uploaded file, or the one that uploaded pictures show.
-async fn uploaded(visit: &Visit, form: &Form) -> Result<Bytes, Problem> {
+async fn uploaded(visit: &Visit, form: &Form) -> Result<Bytes, Trouble> {
     if form.file.is_none() && !form.pictures.is_empty() {
         return qr::read(visit, &form.pictures).await;
     }
-    let file = form.file.as_ref().ok_or_else(|| Problem::from_code("file_missing", "no file was chosen"))?;
+    let file = form.file.as_ref().ok_or_else(|| trouble("file_missing", "no file was chosen"))?;
     if file.len() > CONTEXT_BYTES_MAX {
         let message = format!("the file has more than {CONTEXT_BYTES_MAX} bytes");
-        return Err(Problem::from_code("file_too_large", &message));
+        return Err(trouble("file_too_large", &message));
     }
     Ok(file.clone())
 }
 
-pub(super) async fn upload_request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn upload_request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
     let transfer = take_request(visit, find(visit, id)?, &uploaded(visit, form).await?).await?;
     Ok(visit
         .to(&format!("/transfers/{id}/{}", if transfer.stage == Stage::Done { "result" } else { "update" })))
 }
 
-pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     let file = uploaded(visit, form).await?;
     let header = stated(&file)?;
@@ -319,7 +319,7 @@ pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Resu
     {
         let (found, wanted) = (header.serial, &update.serial);
         let message = format!("the file is of container {found}, the update was for container {wanted}");
-        return Err(Problem::from_code("request_other_container", &message));
+        return Err(trouble("request_other_container", &message));
     }
     let answer = take_receipt(visit, &file).await?;
     let transfer = settle(visit, transfer, &answer);
@@ -327,11 +327,11 @@ pub(super) async fn upload_receipt(visit: &Visit, id: &str, form: &Form) -> Resu
     Ok(visit.to(&format!("/transfers/{id}/{page}")))
 }
 
-pub(super) fn any_receipt_page(visit: &Visit) -> Result<Answer, Problem> {
+pub(super) fn any_receipt_page(visit: &Visit) -> Result<Answer, Trouble> {
     Ok(visit.page(200, "anyreceipt.html", context! {}))
 }
 
-pub(super) async fn any_receipt(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn any_receipt(visit: &Visit, form: &Form) -> Result<Answer, Trouble> {
     let answer = take_receipt(visit, &uploaded(visit, form).await?).await?;
     let mut transfer = draft(visit, Wish::Continue, None);
     transfer.firm_code = answer.firm_code;

@@ -2,19 +2,19 @@
 //! That form comes from outside and without a cookie, so it is only shown, and goes on with a click of the visitor.
 
 use licensing_wire::binary::to_base64;
-use licensing_wire::problem::Problem;
 use minijinja::context;
 use serde_json::json;
 
 use crate::desk::{Stage, Transfer, Wish};
 use crate::http::{Answer, Form, Visit, value};
 use crate::pages::deliver::{find, settle, take_receipt, take_request};
+use crate::trouble::{Trouble, trouble};
 
 /// Longest answers that are handed on, in bytes.
 const ANSWERS_BYTES_MAX: usize = 512 << 10;
 
 /// What the runtime is to do next for a transfer.
-async fn requests(visit: &Visit, transfer: &Transfer, chosen: &str) -> Result<serde_json::Value, Problem> {
+async fn requests(visit: &Visit, transfer: &Transfer, chosen: &str) -> Result<serde_json::Value, Trouble> {
     if let (Stage::Update, Some(update)) = (transfer.stage, &transfer.update) {
         let mut import = json!({"verb": "import_update", "update": to_base64(&update.bytes)});
         let mut receipt = json!({"verb": "receipt"});
@@ -47,16 +47,17 @@ fn state(visit: &Visit, transfer: &Transfer) -> String {
 
 /// The page with the forms that go to the runtime: one for the container that was chosen, or for one that is chosen
 /// there, and one for a new act license where that is possible.
-pub(super) async fn leave(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) async fn leave(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if transfer.stage == Stage::Done {
         return Ok(visit.to(&format!("/transfers/{id}/result")));
     }
     let offered = visit.app.rules.settings.allow_online;
-    let grant =
-        visit.app.grant(transfer.firm_code).filter(|_| offered).ok_or_else(|| {
-            Problem::from_code("portal_rule", "this portal does not talk to license runtimes")
-        })?;
+    let grant = visit
+        .app
+        .grant(transfer.firm_code)
+        .filter(|_| offered)
+        .ok_or_else(|| trouble("portal_rule", "this portal does not talk to license runtimes"))?;
     let (chosen, asked) = (transfer.chosen.as_str(), transfer.stage == Stage::Request);
     let mut ways = Vec::new();
     if chosen != "new" || !asked {
@@ -83,27 +84,24 @@ pub(super) async fn leave(visit: &Visit, id: &str) -> Result<Answer, Problem> {
 }
 
 /// What came back from the runtime, on a page that goes on with a click: only then does the visitor's cookie come along.
-pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
+pub(super) fn back(visit: &Visit, form: &Form) -> Result<Answer, Trouble> {
     let (state, answers) = (form.get("state"), form.get("answers"));
     let id = state.split('-').next().unwrap_or_default();
     let sound = id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()) && state.len() <= 256;
     if !sound || answers.len() > ANSWERS_BYTES_MAX {
-        return Err(Problem::from_code(
-            "invalid_message",
-            "the answer of the license runtime cannot be read",
-        ));
+        return Err(trouble("invalid_message", "the answer of the license runtime cannot be read"));
     }
     let values = context! { id => id, state => state, answers => answers, leaving => false };
     Ok(visit.page(200, "answers.html", values))
 }
 
 /// Takes what the runtime answered.
-pub(super) async fn answers(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn answers(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if form.get("state") != state(visit, &transfer) {
-        return Err(Problem::from_code("transfer_forgotten", "this answer belongs to an earlier step"));
+        return Err(trouble("transfer_forgotten", "this answer belongs to an earlier step"));
     }
-    let broken = || Problem::from_code("invalid_message", "the answer of the license runtime cannot be read");
+    let broken = || trouble("invalid_message", "the answer of the license runtime cannot be read");
     let answers: Vec<serde_json::Value> = serde_json::from_str(form.get("answers")).map_err(|_| broken())?;
     if let Some(error) = answers.iter().find_map(|answer| answer.get("error")) {
         return Err(foreign_problem(error));
@@ -128,8 +126,8 @@ pub(super) async fn answers(visit: &Visit, id: &str, form: &Form) -> Result<Answ
 }
 
 /// A problem the runtime told. Its words come from outside, so that only its code is believed.
-fn foreign_problem(error: &serde_json::Value) -> Problem {
+fn foreign_problem(error: &serde_json::Value) -> Trouble {
     let code = error.get("code").and_then(serde_json::Value::as_str).unwrap_or_default();
     let known = licensing_wire::problem::entry(code).map_or("runtime_unreachable", |entry| entry.code);
-    Problem::from_code(known, "the license runtime refused")
+    trouble(known, "the license runtime refused")
 }

@@ -2,15 +2,15 @@
 
 use licensing_core::limits::CONTEXT_BYTES_MAX;
 use licensing_wire::binary::{from_base64, to_base64};
-use licensing_wire::problem::Problem;
 use minijinja::context;
 use serde_json::json;
 
 use crate::desk::Stage;
 use crate::http::{self, Answer, Form, Visit};
 use crate::pages::deliver::{find, settle, shown, take_receipt, take_request};
+use crate::trouble::{Trouble, trouble};
 
-pub(super) fn page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
+pub(super) fn page(visit: &Visit, id: &str) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     if transfer.stage == Stage::Done {
         return Ok(visit.to(&format!("/transfers/{id}/result")));
@@ -25,18 +25,18 @@ pub(super) fn page(visit: &Visit, id: &str) -> Result<Answer, Problem> {
 }
 
 /// The file a script sends in base64.
-pub(super) fn context_of(form: &Form) -> Result<Vec<u8>, Problem> {
+pub(super) fn context_of(form: &Form) -> Result<Vec<u8>, Trouble> {
     from_base64(form.get("context"), CONTEXT_BYTES_MAX)
-        .map_err(|_| Problem::from_code("not_our_format", "the request of the container cannot be read"))
+        .map_err(|_| trouble("not_our_format", "the request of the container cannot be read"))
 }
 
-pub(super) async fn template(visit: &Visit, id: &str, _: &Form) -> Result<Answer, Problem> {
+pub(super) async fn template(visit: &Visit, id: &str, _: &Form) -> Result<Answer, Trouble> {
     let firm_code = find(visit, id)?.firm_code;
     let answer = visit.app.ask(visit.client, move |server| server.template(firm_code)).await?;
     Ok(http::json(200, &json!({ "template": answer.template })))
 }
 
-pub(super) async fn request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn request(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
     let transfer = take_request(visit, find(visit, id)?, &context_of(form)?).await?;
     let update = transfer.update.as_ref().map(|update| to_base64(&update.bytes));
     let steps = transfer.update.as_ref().map_or(0, |update| update.steps);
@@ -44,7 +44,7 @@ pub(super) async fn request(visit: &Visit, id: &str, form: &Form) -> Result<Answ
     Ok(http::json(200, &json!({ "update": update, "steps": steps, "problem": problem })))
 }
 
-pub(super) async fn receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn receipt(visit: &Visit, id: &str, form: &Form) -> Result<Answer, Trouble> {
     let transfer = find(visit, id)?;
     let answer = take_receipt(visit, &context_of(form)?).await?;
     let transfer = settle(visit, transfer, &answer);

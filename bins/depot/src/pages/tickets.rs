@@ -2,13 +2,13 @@
 
 use licensing_core::ticket_code::TicketCode;
 use licensing_wire::json::TicketAnswer;
-use licensing_wire::problem::Problem;
 use minijinja::{Value, context};
 
 use crate::http::{Answer, Form, Visit, value};
+use crate::trouble::{Trouble, trouble};
 use crate::{session, system, views};
 
-pub(super) fn enter(visit: &Visit) -> Result<Answer, Problem> {
+pub(super) fn enter(visit: &Visit) -> Result<Answer, Trouble> {
     Ok(visit.page(200, "tickets.html", context! {}))
 }
 
@@ -29,15 +29,15 @@ fn entered(text: &str) -> Vec<String> {
     tickets
 }
 
-pub(super) async fn add(visit: &mut Visit, form: &Form) -> Result<Answer, Problem> {
+pub(super) async fn add(visit: &mut Visit, form: &Form) -> Result<Answer, Trouble> {
     let entered = entered(form.get("ticket"));
     if entered.is_empty() {
-        return Err(Problem::from_code("ticket_mistyped", "no ticket was entered"));
+        return Err(trouble("ticket_mistyped", "no ticket was entered"));
     }
     let most = visit.app.config.session.tickets;
     if entered.len() + visit.session.tickets.len() > most + visit.session.tickets.len().min(most) {
         let message = format!("at most {most} tickets can be open at once");
-        return Err(Problem::from_code("invalid_value", &message));
+        return Err(trouble("invalid_value", &message));
     }
     let mut known = Vec::new();
     for ticket in entered {
@@ -59,21 +59,21 @@ pub(super) async fn add(visit: &mut Visit, form: &Form) -> Result<Answer, Proble
     Ok(visit.to("/licenses"))
 }
 
-pub(super) fn forget(visit: &mut Visit, reference: &str) -> Result<Answer, Problem> {
+pub(super) fn forget(visit: &mut Visit, reference: &str) -> Result<Answer, Trouble> {
     let (app, session) = (visit.app.clone(), visit.session.clone());
     visit.session.tickets.retain(|ticket| app.keeper.reference(&session, ticket) != reference);
     Ok(visit.to(if visit.session.tickets.is_empty() { "/" } else { "/licenses" }))
 }
 
-pub(super) fn leave(visit: &mut Visit) -> Result<Answer, Problem> {
+pub(super) fn leave(visit: &mut Visit) -> Result<Answer, Trouble> {
     visit.session = session::Keeper::fresh();
     Ok(visit.to("/"))
 }
 
-pub(super) fn language(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
+pub(super) fn language(visit: &Visit, form: &Form) -> Result<Answer, Trouble> {
     let language = form.get("language");
     if !visit.app.texts.has(language) {
-        return Err(Problem::from_code("invalid_value", "there are no texts in this language"));
+        return Err(trouble("invalid_value", "there are no texts in this language"));
     }
     // Back to the page it was chosen on, and never to another site.
     let back = form.get("back");
@@ -84,21 +84,21 @@ pub(super) fn language(visit: &Visit, form: &Form) -> Result<Answer, Problem> {
 }
 
 /// The ticket behind a reference.
-pub(super) fn ticket(visit: &Visit, reference: &str) -> Result<String, Problem> {
+pub(super) fn ticket(visit: &Visit, reference: &str) -> Result<String, Trouble> {
     let tickets = visit.session.tickets.iter();
     let mut named = tickets.filter(|ticket| visit.app.keeper.reference(&visit.session, ticket) == reference);
     named
         .next()
         .cloned()
-        .ok_or_else(|| Problem::from_code("session_over", "the ticket is not open in this browser any more"))
+        .ok_or_else(|| trouble("session_over", "the ticket is not open in this browser any more"))
 }
 
 /// What is on a ticket.
-pub(super) async fn overview(visit: &Visit, ticket: String) -> Result<TicketAnswer, Problem> {
+pub(super) async fn overview(visit: &Visit, ticket: String) -> Result<TicketAnswer, Trouble> {
     visit.app.ask(visit.client, move |server| server.ticket(&ticket, false)).await
 }
 
-pub(super) async fn licenses(visit: &Visit, template: &str) -> Result<Answer, Problem> {
+pub(super) async fn licenses(visit: &Visit, template: &str) -> Result<Answer, Trouble> {
     if visit.session.tickets.is_empty() {
         return Ok(visit.to("/"));
     }
