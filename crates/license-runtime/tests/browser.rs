@@ -303,7 +303,7 @@ fn t18_a_recorded_session_is_not_obeyed_again() {
     browser.open(&format!("{portal}/"));
     browser.run(PORTAL, &[]);
     let ask = |request: Value| {
-        let answer = browser.run("return window.one.ask(arguments[0])", &[request.clone()]);
+        let answer = browser.run("return window.one.ask(arguments[0])", std::slice::from_ref(&request));
         assert!(answer["error"].is_null(), "{request}: {answer}");
         answer["ok"].clone()
     };
@@ -324,7 +324,7 @@ fn t18_a_recorded_session_is_not_obeyed_again() {
         return codes; })()";
     let again = browser.run(
         &replay.replace("[to, texts] = arguments", "to = window.one, texts = arguments[0]"),
-        &[recorded.clone()],
+        std::slice::from_ref(&recorded),
     );
     assert_eq!(again, json!(["agent_request_invalid", "agent_request_invalid", "agent_request_invalid"]));
     let other = "const texts = arguments[1]; return window.portal(arguments[0]).then(async to => { const codes = [];
