@@ -13,17 +13,19 @@ use licensing_testkit::postgres::Cluster;
 const LICENSES: u64 = 10_000;
 
 fn generated(target: &Target) {
-    let made = generate(target, LICENSES, 7, |_| {}).unwrap();
+    let made = generate(target, LICENSES, 7, |_| {}).expect("a generated server");
     assert_eq!(made.licenses, LICENSES);
-    let database = Database::new(target.place.clone()).unwrap();
-    let store = database.open().unwrap();
-    let counts = block_on(store.counts()).unwrap();
+    let database = Database::new(target.place.clone()).expect("a generated server");
+    let store = database.open().expect("a generated server");
+    let counts = block_on(store.counts()).expect("a generated server");
     assert_eq!(counts.licenses, LICENSES);
     assert!(counts.activations > LICENSES / 3 && counts.containers > LICENSES / 20, "{counts:?}");
-    let report = block_on(audit(&*store, &Config::default().makers().unwrap())).unwrap();
+    let report = block_on(audit(&*store, &Config::default().makers().expect("a generated server")))
+        .expect("a generated server");
     assert_eq!(report.differences, Vec::<String>::new());
     assert!(report.compared > LICENSES / 20, "{} comparisons", report.compared);
-    let events = block_on(store.events(EventQuery { limit: 1_000, ..EventQuery::default() })).unwrap();
+    let events = block_on(store.events(EventQuery { limit: 1_000, ..EventQuery::default() }))
+        .expect("a generated server");
     assert_eq!(events.len(), 1_000);
     assert!(generate(target, 1, 7, |_| {}).is_err(), "a place that is taken stays as it is");
 }

@@ -43,10 +43,9 @@ impl Dice {
         (z ^ (z >> 31)) % sides.max(1)
     }
 
-    /// One of these, of which there is at least one.
-    fn one_of<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
-        let at = usize::try_from(self.roll(choices.len() as u64)).unwrap_or_default();
-        &choices[at]
+    /// A place in a list of so many.
+    fn pick(&mut self, length: usize) -> usize {
+        usize::try_from(self.roll(length as u64)).unwrap_or(0)
     }
 
     fn chance(&mut self, percent: u64) -> bool {
@@ -126,7 +125,7 @@ impl<'a> Household<'a> {
             let device = if self.devices.is_empty() || dice.chance(60) {
                 self.new_device(&mut dice)
             } else {
-                usize::try_from(dice.roll(self.devices.len() as u64))?
+                dice.pick(self.devices.len())
             };
             let confirmed = dice.chance(93);
             self.transfer(device, ticket, confirmed, false)?;
@@ -147,7 +146,7 @@ impl<'a> Household<'a> {
 
     fn order(&mut self, order: usize, lines: u64, dice: &mut Dice) -> Result<TicketId> {
         let choices = &self.world.items;
-        let items: Vec<_> = (0..lines).map(|_| dice.one_of(choices)).collect();
+        let items: Vec<_> = (0..lines).map(|_| &choices[dice.pick(choices.len())]).collect();
         let line = |item: &&licensing_core::item::Item| OrderLine {
             item: item.definition.id.clone(),
             quantity: 1 + u32::try_from(dice.roll(10)).unwrap_or(0),
