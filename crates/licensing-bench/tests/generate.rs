@@ -1,7 +1,5 @@
 //! A generated database is one an audit finds nothing wrong with, on either engine.
 
-#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
-
 use central_server::audit::audit;
 use central_server::config::Config;
 use central_server::database::{Database, DatabaseUrl, Place};
