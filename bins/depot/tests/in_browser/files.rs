@@ -107,12 +107,16 @@ fn p4_by_file_without_a_script_and_broken_off_after_every_step() {
 
 #[test]
 fn p4_through_pictures_both_ways() {
+    LANGUAGES.into_iter().for_each(through_pictures);
+}
+
+fn through_pictures(languages: &str) {
     let world = World::new(&[], "");
     world.item("PAD", "SampleNotePad", &[]);
     let ticket = world.sell("O-1", &["PAD=1"]);
     let offline = world.computer("offline");
     let dongle = offline.dongle();
-    let mut visitor = Visitor::new(&world, LANGUAGES[0]);
+    let mut visitor = Visitor::new(&world, languages);
     visitor.browser.scripts(false);
     visitor.enter(&ticket);
     visitor.bind("activate", "dongle");

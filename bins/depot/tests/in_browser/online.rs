@@ -99,6 +99,10 @@ fn p3_the_life_of_licenses_online_in_both_languages() {
 
 #[test]
 fn p5_where_the_browser_forbids_the_connection_files_are_offered_and_work() {
+    LANGUAGES.into_iter().for_each(forbidden);
+}
+
+fn forbidden(languages: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut computer = Computer::in_folder(folder.path(), "laptop");
     let port = computer.start(0);
@@ -108,7 +112,7 @@ fn p5_where_the_browser_forbids_the_connection_files_are_offered_and_work() {
     let dongle = computer.dongle();
     computer.allow(&world.portal);
     // As if the portal were on the internet: then the browser wants a permission, and it was refused.
-    let mut visitor = Visitor::public(&world, LANGUAGES[0]);
+    let mut visitor = Visitor::public(&world, languages);
     visitor.browser.permission("loopback-network", "denied", &world.portal);
     visitor.enter(&ticket);
     visitor.bind("activate", "dongle");
@@ -127,6 +131,10 @@ fn p5_where_the_browser_forbids_the_connection_files_are_offered_and_work() {
 
 #[test]
 fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
+    LANGUAGES.into_iter().for_each(by_the_runtimes_page);
+}
+
+fn by_the_runtimes_page(languages: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut computer = Computer::in_folder(folder.path(), "laptop");
     let port = computer.start(0);
@@ -134,7 +142,7 @@ fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
     world.item("PAD", "SampleNotePad", &[]);
     let ticket = world.sell("O-1", &["PAD=1"]);
     let dongle = computer.dongle();
-    let mut visitor = Visitor::public(&world, LANGUAGES[1]);
+    let mut visitor = Visitor::public(&world, languages);
     visitor.browser.permission("loopback-network", "granted", &world.portal);
     computer.allow(&world.portal);
     visitor.enter(&ticket);
@@ -170,6 +178,10 @@ fn p5_by_the_runtimes_own_page_where_the_browser_forbids_the_connection() {
 
 #[test]
 fn p3_with_nothing_but_the_keyboard() {
+    LANGUAGES.into_iter().for_each(by_keyboard);
+}
+
+fn by_keyboard(languages: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut computer = Computer::in_folder(folder.path(), "laptop");
     let port = computer.start(0);
@@ -178,7 +190,7 @@ fn p3_with_nothing_but_the_keyboard() {
     let ticket = world.sell("O-1", &["PAD=1"]);
     computer.dongle();
     computer.allow(&world.portal);
-    let visitor = Visitor::new(&world, LANGUAGES[0]);
+    let visitor = Visitor::new(&world, languages);
     visitor.browser.permission("loopback-network", "granted", &world.portal);
     visitor.open("/");
     // The first stop leads past what is the same on every page.
