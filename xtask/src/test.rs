@@ -70,14 +70,15 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     let postgres = postgres()?;
     chromium()?;
     let mut tests = cargo();
-    tests.args(["test", "--workspace", "--locked", "--features", FEATURES]);
+    // All that fails is told at once.
+    tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
     tests.env(VARIABLE, postgres.socket()).env(proof::COMMIT, &commit);
     tests.env(soap_clients::VARIABLE, &toolkits);
     let mut passed = count_passed(&mut tests)?;
     step(started, "the stories again, on PostgreSQL");
     let mut stories = cargo();
     // The whole workspace and names of tests: a selection of packages would have other features and be built anew.
-    stories.args(["test", "--workspace", "--locked", "--features", FEATURES]);
+    stories.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
     for name in stories_of(&["cmtool", "central-server"])? {
         stories.args(["--test", &name]);
     }

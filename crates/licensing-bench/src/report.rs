@@ -230,7 +230,7 @@ mod tests {
         report.publish(&document).unwrap();
         report.publish(&document).unwrap();
         let text = std::fs::read_to_string(&document).unwrap();
-        assert!(text.starts_with("before\n") && text.ends_with("\nafter\n") && !text.contains("old"));
+        assert!(text.starts_with("before\n") && text.ends_with("\nafter\n") && !text.contains("\nold\n"));
         assert_eq!(text.matches("| R0 | nothing | >= 0.7 | 0.80 (0.80 .. 0.80) | holds |").count(), 1);
     }
 }
