@@ -58,8 +58,6 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     let mut doc = cargo();
     doc.args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
     run(&mut doc)?;
-    step(started, "licences, sources and banned crates");
-    let left_out = check_crates()?;
     step(started, "the demo, on the programs as they ship");
     crate::demo::run(false)?;
     step(started, "programs for the stories");
@@ -69,6 +67,8 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         toolkits.join().map_err(|_| anyhow::anyhow!("installing SOAP toolkits failed"))?;
     let postgres = postgres()?;
     chromium()?;
+    // Beside the tests, most of which wait more than they compute: building cargo-deny takes minutes.
+    let crates = std::thread::spawn(check_crates);
     let mut tests = cargo();
     // All that fails is told at once.
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
@@ -86,6 +86,8 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     stories.env(soap_clients::VARIABLE, &toolkits);
     passed += count_passed(&mut stories)?;
     passed += zoo(started)?;
+    step(started, "licences, sources and banned crates");
+    let left_out = crates.join().map_err(|_| anyhow::anyhow!("the check of the crates failed"))??;
     if long {
         passed += long_proofs(started, &commit, &postgres)?;
     }

@@ -114,11 +114,13 @@ fn the_primary_dies_under_load_and_nothing_acknowledged_is_lost() {
             .iter()
             .map(|(computer, serial)| scope.spawn(|| work(computer, serial, &ticket, &license, &stop)))
             .collect();
-        for _ in 0..fail_overs {
+        let failed_over = (0..fail_overs).try_for_each(|_| {
             std::thread::sleep(Duration::from_millis(500));
-            pair.fail_over().unwrap();
-        }
+            pair.fail_over()
+        });
+        // Whatever came of it, the clients end.
         stop.store(true, Ordering::SeqCst);
+        failed_over.unwrap();
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
     });
     // Whatever was under way is finished by the next contact.

@@ -242,11 +242,13 @@ fn acknowledged_commits_survive_the_death_of_primaries() {
                 })
             })
             .collect();
-        for _ in 0..fail_overs {
+        let failed_over = (0..fail_overs).try_for_each(|_| {
             thread::sleep(Duration::from_millis(300));
-            pair.fail_over().unwrap();
-        }
+            pair.fail_over()
+        });
+        // Whatever came of it, the writers end.
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        failed_over.unwrap();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect::<Vec<u64>>()
     });
     assert_stored(&store, counts.iter().sum());

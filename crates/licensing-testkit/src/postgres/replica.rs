@@ -55,7 +55,7 @@ impl Pair {
     /// A server does not do what it should.
     pub fn fail_over(&mut self) -> io::Result<()> {
         self.primary.stop()?;
-        self.standby.sql("postgres", "SELECT pg_promote()")?;
+        self.promote()?;
         std::mem::swap(&mut self.primary, &mut self.standby);
         let bin = programs().ok_or_else(|| io::Error::other(MISSING))?;
         let data = self.standby.socket.join("data");
@@ -63,6 +63,20 @@ impl Pair {
         follow(&bin, User::for_root()?.as_ref(), &self.primary, &data)?;
         self.standby.start_again()?;
         self.wait_until_synchronous()
+    }
+
+    /// Makes the standby a primary. No statement waits for it: replay may cancel one that does, and is held up by it
+    /// before.
+    fn promote(&self) -> io::Result<()> {
+        for _ in 0..600 {
+            if self.standby.sql("postgres", "SELECT pg_is_in_recovery()").is_ok_and(|answer| answer == "f") {
+                return Ok(());
+            }
+            // Refused when it is one already, which the next round sees.
+            let _ = self.standby.sql("postgres", "SELECT pg_promote(false)");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Err(io::Error::other("the standby does not take over"))
     }
 
     /// Waits until the standby has everything.
