@@ -176,9 +176,22 @@ pub(crate) fn rows_for(
 
 /// The containers out of which something of a ticket can be returned.
 pub(crate) fn holders(answer: &TicketAnswer) -> Vec<Holder> {
+    holders_of(answer, |license, activation| has(license, "deactivate") && activation.state == "active")
+}
+
+/// Containers in which something of a ticket is unfinished, with their firm codes.
+pub(crate) fn unfinished(answer: &TicketAnswer) -> Vec<Holder> {
+    holders_of(answer, |_, activation| activation.state != "active")
+}
+
+/// The containers of the activations something is true of, with the names of their licenses.
+fn holders_of(
+    answer: &TicketAnswer,
+    counts: impl Fn(&LicenseOverview, &ActivationMessage) -> bool,
+) -> Vec<Holder> {
     let mut holders: Vec<Holder> = Vec::new();
-    for license in answer.licenses.iter().filter(|license| has(license, "deactivate")) {
-        for activation in license.activations.iter().filter(|activation| activation.state == "active") {
+    for license in &answer.licenses {
+        for activation in license.activations.iter().filter(|activation| counts(license, activation)) {
             let firm_code = license.firm_code;
             let known = holders
                 .iter_mut()
@@ -210,28 +223,6 @@ pub(crate) fn rows_in(answer: &TicketAnswer, serial: &str, firm_code: u32) -> Ve
         }
     }
     rows
-}
-
-/// Containers in which something of a ticket is unfinished, with their firm codes.
-pub(crate) fn unfinished(answer: &TicketAnswer) -> Vec<Holder> {
-    let mut holders: Vec<Holder> = Vec::new();
-    for license in &answer.licenses {
-        for activation in license.activations.iter().filter(|activation| activation.state != "active") {
-            let firm_code = license.firm_code;
-            let known = holders
-                .iter_mut()
-                .find(|known| known.container == activation.container && known.firm_code == firm_code);
-            match known {
-                Some(known) => known.licenses.push(license.name.clone()),
-                None => holders.push(Holder {
-                    container: activation.container.clone(),
-                    firm_code,
-                    licenses: vec![license.name.clone()],
-                }),
-            }
-        }
-    }
-    holders
 }
 
 #[cfg(test)]
