@@ -10,6 +10,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use fleet::programs::NEVER;
 use fleet::{Central, Computer};
 use licensing_testkit::proof::{self, Figures};
 
@@ -19,17 +20,6 @@ const ON_POSTGRES: (u64, u64) = (50, 1_000);
 const COMPUTERS: u64 = 2;
 const TICKETS: usize = 2;
 const QUANTITY: u32 = 5;
-
-/// What must never be answered to an honest client, however often anything is killed.
-const NEVER: [&str; 7] = [
-    "manipulation_detected",
-    "server_behind_container",
-    "internal",
-    "container_damaged",
-    "container_rolled_back",
-    "update_inconsistent",
-    "serial_taken",
-];
 
 struct Chance(u64);
 

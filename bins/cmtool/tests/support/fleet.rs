@@ -1,25 +1,17 @@
 //! A server that is killed and started again at the same address, and computers with dongles.
 
+#[path = "programs.rs"]
+pub mod programs;
+
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
 use licensing_testkit::postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No client may be slowed down: that would only make the proof slower.
-const SETTINGS: &str = "[rate]\nrequests_per_minute = 0\nticket_failures_per_minute = 0\n";
-
-fn server_program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name("central-server");
-    if !program.exists() {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--locked", "--package", "central-server"]).status();
-        assert!(built.unwrap().success(), "central-server must build");
-    }
-    program
-}
+use programs::{SETTINGS, program};
 
 /// A server's folder and address. The process comes and goes.
 pub struct Central {
@@ -66,7 +58,7 @@ impl Central {
 
     /// The program, with the database it is to use.
     fn program(&self) -> Command {
-        let mut command = Command::new(server_program());
+        let mut command = Command::new(program("central-server"));
         match &self.postgres {
             Some(database) => command.env("CENTRAL_DATABASE", database.url()),
             None => command.env_remove("CENTRAL_DATABASE"),

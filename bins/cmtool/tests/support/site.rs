@@ -7,9 +7,12 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
+#[path = "programs.rs"]
+mod programs;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
@@ -17,29 +20,7 @@ use licensing_testkit::proof;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// No client may be slowed down: that would only make the proof slower.
-const SETTINGS: &str = "[rate]\nrequests_per_minute = 0\nticket_failures_per_minute = 0\n";
-
-/// What must never be answered to an honest client, whatever dies.
-const NEVER: [&str; 7] = [
-    "manipulation_detected",
-    "server_behind_container",
-    "internal",
-    "container_damaged",
-    "container_rolled_back",
-    "update_inconsistent",
-    "serial_taken",
-];
-
-fn server_program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name("central-server");
-    if !program.exists() {
-        let built =
-            Command::new(env!("CARGO")).args(["build", "--locked", "--package", "central-server"]).status();
-        assert!(built.unwrap().success(), "central-server must build");
-    }
-    program
-}
+use programs::{NEVER, SETTINGS, program};
 
 /// A vendor's folder. The database is a file in it, or where the URL says.
 pub struct Site {
@@ -64,7 +45,7 @@ impl Site {
     }
 
     fn command(&self, url: Option<&str>, words: &[&str]) -> Command {
-        let mut command = Command::new(server_program());
+        let mut command = Command::new(program("central-server"));
         command.env_remove("CENTRAL_DATABASE").args(words).arg("--data").arg(self.data());
         command.envs(url.map(|url| ("CENTRAL_DATABASE", url)));
         command

@@ -7,24 +7,19 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
+#[path = "programs.rs"]
+mod programs;
+
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use licensing_testkit::postgres;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A program beside cmtool; built when this test is run alone.
-pub fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name(name);
-    if !program.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
-}
+pub use programs::program;
 
 /// A running server with its folder.
 pub struct World {

@@ -1,0 +1,35 @@
+//! The programs beside cmtool, how their server is set up for proofs, and what it must never answer.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "shared by several test programs, each using a part"
+)]
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// No client may be slowed down: that would only make the proof slower.
+pub const SETTINGS: &str = "[rate]\nrequests_per_minute = 0\nticket_failures_per_minute = 0\n";
+
+/// What must never be answered to an honest client, whatever dies.
+pub const NEVER: [&str; 7] = [
+    "manipulation_detected",
+    "server_behind_container",
+    "internal",
+    "container_damaged",
+    "container_rolled_back",
+    "update_inconsistent",
+    "serial_taken",
+];
+
+/// A program beside cmtool; built when this test is run alone.
+pub fn program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name(name);
+    if !program.exists() {
+        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
+        assert!(built.unwrap().success(), "{name} must build");
+    }
+    program
+}
