@@ -560,6 +560,12 @@ impl Server {
             Change::InsertOrder(_)
             | Change::PutItem(_)
             | Change::PutToken(_)
+            | Change::PutUser(_)
+            | Change::InsertSession(_)
+            | Change::SeeSession { .. }
+            | Change::EndSession { .. }
+            | Change::EndSessionsOf { .. }
+            | Change::ForgetSessions { .. }
             | Change::PutPreActivation(_)
             | Change::InsertConversion { .. }
             | Change::InsertStep { .. }

@@ -3,10 +3,12 @@
 //! Times are RFC 3339 in UTC with whole seconds; binary content is base64 (standard alphabet, padded).
 
 mod life;
+mod users;
 
 pub use life::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use users::*;
 
 /// `POST /api/v1/items`: creates an item. Option texts are as on the command line (see [`crate::options`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

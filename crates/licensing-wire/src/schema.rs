@@ -35,6 +35,9 @@ pub fn schemas() -> Map<String, Value> {
         json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
         json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
         json::ReconciliationAnswer,
+        json::SignInRequest, json::CodeRequest, json::SessionAnswer, json::SessionList,
+        json::PasswordRequest, json::ConfirmationRequest, json::SecondFactorAnswer, json::RecoveryCodes,
+        json::UserRequest, json::OneTimePassword, json::RolesRequest, json::UserSummary, json::UserList,
         Problem,
     );
     generator.take_definitions(true)
