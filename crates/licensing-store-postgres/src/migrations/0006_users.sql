@@ -1,4 +1,4 @@
--- Version 5: users, and the sessions in which they work. The secrets of both are hashed or encrypted.
+-- Version 6: users, and the sessions in which they work. The secrets of both are hashed or encrypted.
 
 CREATE TABLE users (
     name             TEXT COLLATE "C" PRIMARY KEY,
