@@ -15,3 +15,4 @@ pub mod metrics;
 pub mod service;
 pub mod system;
 pub mod vault;
+pub mod webhooks;

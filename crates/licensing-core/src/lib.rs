@@ -50,6 +50,7 @@ pub mod token;
 pub mod trust;
 pub mod update_item;
 pub mod vendor;
+pub mod webhook;
 pub mod work;
 pub mod zoo;
 

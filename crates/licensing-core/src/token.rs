@@ -100,10 +100,12 @@ pub enum Permission {
     TokenWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
+    /// Manage the receivers of events.
+    WebhookWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 12] = [
+pub const PERMISSIONS: [Permission; 13] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -116,6 +118,7 @@ pub const PERMISSIONS: [Permission; 12] = [
     Permission::HistoryRead,
     Permission::TokenWrite,
     Permission::ServerWrite,
+    Permission::WebhookWrite,
 ];
 
 /// An API token as stored: the secret itself is only known to its holder.

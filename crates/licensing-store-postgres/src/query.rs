@@ -127,6 +127,11 @@ pub(crate) const EVENT: &str =
     "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container,
     firm_code, quantity, proof, detail FROM events WHERE sequence > $1";
 
+pub(crate) const WEBHOOKS: &str =
+    "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
+    p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version
+    FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name ORDER BY w.name";
+
 pub(crate) use {
     activation, approval, container, firm, item, license, license_columns, license_tables, live, receipt,
     step, ticket, token,

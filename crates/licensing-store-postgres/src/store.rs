@@ -21,10 +21,11 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
+    LicenseQuery, ParkedQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -33,7 +34,7 @@ use crate::commit::{self, Failed};
 use crate::connect::{Connection, OpenError, raw};
 use crate::pipeline::{Param, Step, values};
 use crate::pool::Pool;
-use crate::rows::{self, Reader, serial_number};
+use crate::rows::{self, Reader, serial_number, signed};
 use crate::settings::Settings;
 use crate::tls::Tls;
 use crate::{audit, events, load, migrate, query};
@@ -303,6 +304,21 @@ impl Store for PostgresStore {
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
         self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.read(|connection| Box::pin(events::last(connection)))
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.select(query::WEBHOOKS, vec![], "webhooks", rows::webhook)
+    }
+
+    fn parked(&self, wanted: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        let sql = "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
+            WHERE webhook = $1 AND (dead_at IS NOT NULL) = $2 AND sequence > $3 ORDER BY sequence LIMIT $4";
+        let params = values![wanted.webhook, wanted.dead, signed(wanted.after), i64::from(wanted.limit)];
+        self.select(sql, params, "webhook_parked", rows::parked)
     }
 
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {

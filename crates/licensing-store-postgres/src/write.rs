@@ -1,6 +1,7 @@
 //! The interpreter of change sets: what each change is in SQL.
 
 mod decisions;
+mod webhooks;
 
 use std::collections::HashSet;
 
@@ -100,6 +101,11 @@ impl Batch {
             Change::InsertConversion { id, serial } => self.insert_conversion(*id, *serial),
             Change::SetReconciling(since) => self.set_reconciling(*since),
             Change::PutToken(token) => self.put_token(token),
+            Change::PutWebhook(webhook) => self.put_webhook(webhook),
+            Change::RemoveWebhook { name, version } => self.remove_webhook(name, *version),
+            Change::PutProgress(progress) => self.put_progress(progress),
+            Change::Park(parked) => self.park(parked),
+            Change::Unpark { webhook, sequence } => self.unpark(webhook, *sequence),
             Change::KeepReceipt(receipt) => self.keep_receipt(receipt),
         }
     }

@@ -44,3 +44,8 @@ pub(crate) const APPROVAL: &str =
 
 pub(crate) const RECEIPT: &str =
     "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts";
+
+pub(crate) const WEBHOOK: &str =
+    "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
+    p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version
+    FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name";

@@ -18,10 +18,11 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
+    LicenseQuery, ParkedQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -306,6 +307,29 @@ impl Store for SqliteStore {
         self.threads.read(|db| {
             let sql = format!("{} ORDER BY name", query::TOKEN);
             all(db, "tokens", &sql, [], rows::token)
+        })
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.threads.read(|db| {
+            let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
+            Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.threads.read(|db| {
+            let sql = format!("{} ORDER BY w.name", query::WEBHOOK);
+            all(db, "webhooks", &sql, [], rows::webhook)
+        })
+    }
+
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        self.threads.read(move |db| {
+            let sql = "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
+                WHERE webhook = ? AND (dead_at IS NOT NULL) = ? AND sequence > ? ORDER BY sequence LIMIT ?";
+            let params = params![query.webhook, query.dead, signed(query.after), query.limit];
+            all(db, "webhook_parked", sql, params, rows::parked)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The interpreter of change sets.
 
 mod decisions;
+mod webhooks;
 
 use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
@@ -93,6 +94,11 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         )
         .map(|_| ()),
         Change::PutToken(token) => put_token(db, token),
+        Change::PutWebhook(webhook) => webhooks::put_webhook(db, webhook),
+        Change::RemoveWebhook { name, version } => webhooks::remove_webhook(db, name, *version),
+        Change::PutProgress(progress) => webhooks::put_progress(db, progress),
+        Change::Park(parked) => webhooks::park(db, parked),
+        Change::Unpark { webhook, sequence } => webhooks::unpark(db, webhook, *sequence),
         Change::KeepReceipt(receipt) => keep_receipt(db, receipt),
     }
 }

@@ -47,6 +47,7 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 
 /// Why a read failed.
@@ -191,6 +192,19 @@ pub struct EventQuery {
     pub limit: u32,
 }
 
+/// Which events put aside to read, in order of their numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedQuery {
+    /// For this receiver.
+    pub webhook: String,
+    /// Those that are not tried any more, or else those that still are.
+    pub dead: bool,
+    /// After this number.
+    pub after: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// An event with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -275,6 +289,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
+
+    /// Number of the newest event; 0 before the first. Whoever reads on after it misses none.
+    fn last_event(&self) -> StoreFuture<'_, u64>;
+
+    /// All receivers of events with how far they were told, in order of their names. Each pair is one snapshot.
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>>;
+
+    /// Events that are put aside for a receiver.
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>>;
 
     /// Live activations of a license line, oldest first.
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;

@@ -2,6 +2,7 @@
 //! fetched differs. A column that cannot be read is damage, never absence.
 
 mod records;
+mod webhooks;
 
 use licensing_core::ids::{ContainerKind, ContainerSerial, CustomerId, FirmCode};
 use licensing_core::time::Timestamp;
@@ -12,6 +13,7 @@ pub use records::{
     counts, event, firm, firm_key, found, item, license, order, preactivation, receipt, reconciling, request,
     step, step_of_firm, ticket, ticket_and_code, token,
 };
+pub use webhooks::{actions, last_event, parked, webhook};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,10 @@
 //! Times are RFC 3339 in UTC with whole seconds; binary content is base64 (standard alphabet, padded).
 
 mod life;
+mod webhooks;
 
 pub use life::*;
+pub use webhooks::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -35,6 +35,8 @@ pub fn schemas() -> Map<String, Value> {
         json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
         json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
         json::ReconciliationAnswer,
+        json::EventEnvelope, json::EventFeed, json::WebhookRequest, json::WebhookChange, json::WebhookSecret,
+        json::WebhookMessage, json::WebhookList, json::WebhookTest, json::ReplayRequest, json::DeadLetterList,
         Problem,
     );
     generator.take_definitions(true)

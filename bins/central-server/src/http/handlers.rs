@@ -1,5 +1,6 @@
 //! What runs behind each route: reads the message, calls the service.
 
+pub(super) mod events;
 pub(super) mod look;
 pub(super) mod pages;
 pub(super) mod transfer;
@@ -51,6 +52,11 @@ impl Call {
     /// The only path parameter, as it is.
     fn text(&self) -> &str {
         self.params.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// A query parameter, as it is.
+    fn value(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// A query parameter.

@@ -103,7 +103,7 @@ fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]) -> Contai
     }
 }
 
-fn event_message(stored: StoredEvent) -> EventMessage {
+pub(super) fn event_message(stored: StoredEvent) -> EventMessage {
     let event = stored.event;
     EventMessage {
         sequence: stored.sequence,
