@@ -236,7 +236,9 @@ impl Default for Webhooks {
 
 impl Webhooks {
     fn networks(&self) -> anyhow::Result<Vec<Network>> {
-        let read = |text: &String| text.parse().map_err(|why| anyhow::anyhow!("webhooks.allowed_networks: {text}: {why}"));
+        let read = |text: &String| {
+            text.parse().map_err(|why| anyhow::anyhow!("webhooks.allowed_networks: {text}: {why}"))
+        };
         self.allowed_networks.iter().map(read).collect()
     }
 

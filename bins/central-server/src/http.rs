@@ -56,7 +56,8 @@ impl App {
 
     /// Tells events to the receivers of webhooks, until the services stop.
     pub async fn tell_webhooks(&self) {
-        webhooks::run(Arc::clone(&self.service), Arc::clone(&self.sender), self.config.webhooks.clone()).await;
+        webhooks::run(Arc::clone(&self.service), Arc::clone(&self.sender), self.config.webhooks.clone())
+            .await;
     }
 
     /// The services.

@@ -39,7 +39,10 @@ pub struct Webhook {
 impl std::fmt::Debug for Webhook {
     /// Without its address, which may hold a secret of the receiver.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Webhook").field("name", &self.name).field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Webhook")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -144,7 +147,8 @@ pub fn event_id(sequence: u64, event: &Event) -> String {
     let license = event.license.map(|id| id.0).unwrap_or_default();
     let container = event.container.map_or(0, crate::ids::ContainerSerial::number).to_be_bytes();
     let proof: Digest = event.proof.unwrap_or_default();
-    let texts = [event.action.name(), event.outcome.as_str(), event.actor.name.as_str(), event.detail.as_str()];
+    let texts =
+        [event.action.name(), event.outcome.as_str(), event.actor.name.as_str(), event.detail.as_str()];
     let parts = [&number[..], &at, &license, &container, &proof];
     let parts: Vec<&[u8]> = parts.into_iter().chain(texts.map(str::as_bytes)).collect();
     let hash = crate::crypto::digest::hash("event id", &parts);
@@ -159,7 +163,7 @@ pub fn sequence_of(id: &str) -> Option<u64> {
 }
 
 impl Parked {
-    /// Notes an attempt that failed: when to try again, or that it is not tried any more. `pauses` are the seconds
+    /// Notes an attempt that failed, and was noted in the progress: when to try again, or that it is not tried any more. `pauses` are the seconds
     /// between attempts; `asked` those the receiver asked for.
     ///
     /// An event is given up only when the receiver has taken others meanwhile: one that takes nothing is away, and
@@ -174,12 +178,13 @@ impl Parked {
     ) {
         self.attempts = self.attempts.saturating_add(1);
         let tried = usize::try_from(self.attempts).unwrap_or(usize::MAX);
-        if tried > pauses.len() && progress.taken_at.is_some_and(|taken| taken > self.since) {
+        // It has failed without a break since before this event was put aside.
+        let away = progress.failing_since.is_some_and(|since| since <= self.since);
+        if tried > pauses.len() && !away {
             self.dead_at = Some(now);
             return;
         }
         let pause = pauses.get(tried - 1).or(pauses.last()).copied().unwrap_or(PROBE_SECS);
-        let away = progress.taken_at.is_none_or(|taken| taken <= self.since);
         let pause = if away { pause.min(PROBE_SECS) } else { pause };
         let pause = pause.max(asked.unwrap_or(0).min(ASKED_SECS_MAX));
         // Up to an eighth more: receivers that failed together do not come back together.
@@ -219,9 +224,12 @@ mod tests {
     fn an_event_is_given_up_only_when_others_were_taken() {
         let (pauses, mut entropy) = ([5, 3_600], TestEntropy::new(1));
         let (mut away, mut refused) = (parked(), parked());
-        let nothing = Progress::new("erp".to_owned(), 7);
+        let mut nothing = Progress::new("erp".to_owned(), 7);
+        nothing.failed(START);
         let mut others = nothing.clone();
         others.taken(START.plus_secs(1));
+        others.failed(START.plus_secs(2));
+        assert_eq!(others.failing_since, Some(START.plus_secs(2)));
         for round in 0..10 {
             let now = START.plus_secs(10_000 * (round + 1));
             away.failed(&nothing, &pauses, None, now, &mut entropy);

@@ -315,7 +315,8 @@ impl Store for PostgresStore {
     }
 
     fn parked(&self, wanted: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
-        let sql = "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
+        let sql =
+            "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
             WHERE webhook = $1 AND (dead_at IS NOT NULL) = $2 AND sequence > $3 ORDER BY sequence LIMIT $4";
         let params = values![wanted.webhook, wanted.dead, signed(wanted.after), i64::from(wanted.limit)];
         self.select(sql, params, "webhook_parked", rows::parked)

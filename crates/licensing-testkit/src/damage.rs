@@ -20,10 +20,12 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::ticket::Ticket;
 use licensing_core::token::{ApiToken, Role};
+use licensing_core::webhook::Progress;
 use licensing_core::work::{ProofMaster, ServerRules, Work};
-use licensing_store::{ApprovalQuery, EventQuery, FactsQuery, LicenseQuery, Store, StoreError};
+use licensing_store::{ApprovalQuery, EventQuery, FactsQuery, LicenseQuery, ParkedQuery, Store, StoreError};
 
 use crate::TestEntropy;
+use crate::conformance::webhooks::{parked, webhook};
 use crate::server::{NOW, Server, actor, definition, firm};
 
 /// The only ticket.
@@ -141,6 +143,9 @@ fn decided() -> ChangeSet {
     }));
     changes.push(Change::InsertConversion { id: PRE_ACTIVATION, serial });
     changes.push(Change::SetReconciling(Some(NOW)));
+    changes.push(Change::PutWebhook(webhook("erp", 0)));
+    changes.push(Change::PutProgress(Progress::new("erp".to_owned(), 1)));
+    changes.push(Change::Park(parked("erp", 1)));
     changes
 }
 
@@ -158,7 +163,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 24] = [
+pub const READS: [(&str, Read); 26] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -189,12 +194,17 @@ pub const READS: [(&str, Read); 24] = [
     ("blacklist_version", |store, _| block_on(store.blacklist_version()).map(text)),
     ("preactivation", |store, _| block_on(store.preactivation(PRE_ACTIVATION, listed())).map(text)),
     ("reconciling", |store, _| block_on(store.reconciling()).map(text)),
+    ("webhooks", |store, _| block_on(store.webhooks()).map(text)),
+    ("parked", |store, _| {
+        let webhook = "erp".to_owned();
+        block_on(store.parked(ParkedQuery { webhook, dead: false, after: 0, limit: 9 })).map(text)
+    }),
     ("firm_books", |store, _| block_on(store.firm_books(None, 9)).map(text)),
 ];
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 51] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -246,6 +256,11 @@ pub const DAMAGES: [(&str, &str, &str, &str); 51] = [
     ("UPDATE server_state SET reconciling = -1", "facts", "server_state", "reconciling"),
     ("DELETE FROM server_state", "reconciling", "server_state", "reconciling"),
     ("UPDATE receipts SET bytes = {}, hash = {00}", "firm_books", "receipts", "hash"),
+    ("UPDATE webhooks SET actions = 'x'", "webhooks", "webhooks", "actions"),
+    ("UPDATE webhooks SET disabled_at = 1", "webhooks", "webhooks", "disabled_at"),
+    ("UPDATE webhook_progress SET lease = {00}", "webhooks", "webhooks", "lease"),
+    ("DELETE FROM webhook_progress", "webhooks", "webhooks", "reached"),
+    ("UPDATE webhook_parked SET attempts = -1", "parked", "webhook_parked", "attempts"),
 ];
 
 const LEDGER: &str = "license: the ledger differs from the activations";
@@ -263,10 +278,11 @@ const IDLE: &str = "activation: state and pending step differ";
 const GENERATION: &str = "activation: of another ticket, or of a generation its license never had";
 const REPLACED: &str = "license: it and its replacement do not name each other";
 const SUPERSEDED: &str = "activation: given up for lost in a container that was not shut out";
+const TOLD: &str = "webhook: what it is still to be told is not known, or beyond the events";
 const STEP: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
-pub const BOOKS: [(&str, &[&str]); 28] = [
+pub const BOOKS: [(&str, &[&str]); 31] = [
     ("UPDATE licenses SET fresh = 3", &[]),
     ("UPDATE licenses SET fresh = 4", &[TOTAL]),
     ("UPDATE licenses SET fresh = 2, activating = 3", &[LEDGER]),
@@ -295,6 +311,9 @@ pub const BOOKS: [(&str, &[&str]); 28] = [
     ("UPDATE licenses SET replaced_by = id", &[]),
     ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN]),
     ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[]),
+    ("UPDATE webhook_progress SET reached = 0", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 9", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 1", &[]),
     ("UPDATE containers SET status = 'normal'", &[LISTED]),
     ("UPDATE containers SET status = 'blacklisted'", &[LISTED]),
     ("UPDATE licenses SET quantity = 6", &[TOTAL, LISTED]),

@@ -560,6 +560,11 @@ impl Server {
             Change::InsertOrder(_)
             | Change::PutItem(_)
             | Change::PutToken(_)
+            | Change::PutWebhook(_)
+            | Change::RemoveWebhook { .. }
+            | Change::PutProgress(_)
+            | Change::Park(_)
+            | Change::Unpark { .. }
             | Change::PutPreActivation(_)
             | Change::InsertConversion { .. }
             | Change::InsertStep { .. }

@@ -6,9 +6,9 @@ mod life;
 mod webhooks;
 
 pub use life::*;
-pub use webhooks::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use webhooks::*;
 
 /// `POST /api/v1/items`: creates an item. Option texts are as on the command line (see [`crate::options`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

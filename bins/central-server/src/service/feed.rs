@@ -51,8 +51,9 @@ pub fn envelope(stored: &StoredEvent) -> EventEnvelope {
 pub fn read_actions<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<Action>, Failure> {
     let mut actions = Vec::new();
     for word in words {
-        let action = Action::from_name(word)
-            .ok_or_else(|| Failure::denied("invalid_value", "events: expected types of events, see docs/events.md"))?;
+        let action = Action::from_name(word).ok_or_else(|| {
+            Failure::denied("invalid_value", "events: expected types of events, see docs/events.md")
+        })?;
         if !actions.contains(&action) {
             actions.push(action);
         }

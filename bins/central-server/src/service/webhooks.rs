@@ -67,8 +67,9 @@ impl Service {
         request: &WebhookRequest,
     ) -> Result<Answer, Failure> {
         // The form of a name is the form of every id the vendor gives.
-        let name = OrderId::new(request.name.trim())
-            .map_err(|error| Failure::denied("invalid_value", format!("name: expected {}", error.expected)))?;
+        let name = OrderId::new(request.name.trim()).map_err(|error| {
+            Failure::denied("invalid_value", format!("name: expected {}", error.expected))
+        })?;
         let url = sound_url(&request.url)?;
         let actions = read_actions(request.events.iter().map(String::as_str))?;
         let reached = self.place_in_log(request.from.as_deref().unwrap_or("newest")).await?;
@@ -140,7 +141,8 @@ impl Service {
             if changed.is_empty() {
                 return Ok(Decided { changes: ChangeSet::default(), answer: Answer::json(200, &message) });
             }
-            let action = if changed == ["disabled"] { Action::WebhookDisabled } else { Action::WebhookChanged };
+            let action =
+                if changed == ["disabled"] { Action::WebhookDisabled } else { Action::WebhookChanged };
             let mut changes = noted(action, actor, self, format!("{name}: {}", changed.join(", ")));
             changes.push(Change::PutWebhook(webhook));
             changes.push(Change::PutProgress(progress));
@@ -283,7 +285,8 @@ impl Service {
         let next = found.last().filter(|_| more).map(|parked| parked.sequence);
         let mut dead_letters = Vec::with_capacity(found.len());
         for parked in found {
-            let query = EventQuery { after: parked.sequence.saturating_sub(1), limit: 1, ..EventQuery::default() };
+            let query =
+                EventQuery { after: parked.sequence.saturating_sub(1), limit: 1, ..EventQuery::default() };
             let stored = self.store.events(query).await?.pop();
             let stored = stored.filter(|stored| stored.sequence == parked.sequence);
             let stored = stored.ok_or_else(|| Failure::fault("an event that is put aside does not exist"))?;

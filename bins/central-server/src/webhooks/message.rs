@@ -51,7 +51,8 @@ impl Secrets {
     /// As they are stored for a receiver.
     #[must_use]
     pub fn seal(&self, vault: &Vault, name: &str, entropy: &mut dyn Entropy) -> Vec<u8> {
-        let plain: Zeroizing<Vec<u8>> = Zeroizing::new(self.0.iter().flat_map(|secret| secret.to_vec()).collect());
+        let plain: Zeroizing<Vec<u8>> =
+            Zeroizing::new(self.0.iter().flat_map(|secret| secret.to_vec()).collect());
         vault.seal("webhook secrets", &plain, name.as_bytes(), entropy)
     }
 
@@ -102,7 +103,8 @@ mod tests {
     #[test]
     fn the_signature_is_that_of_the_specification() {
         let secret = BASE64.decode(b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        let signed = signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        let signed =
+            signature(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 

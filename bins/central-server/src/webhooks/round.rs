@@ -178,7 +178,8 @@ impl Round {
             if head.next_at > self.service.now() || self.is_stopping() {
                 return Ok(());
             }
-            let query = EventQuery { after: head.sequence.saturating_sub(1), limit: 1, ..EventQuery::default() };
+            let query =
+                EventQuery { after: head.sequence.saturating_sub(1), limit: 1, ..EventQuery::default() };
             let found = self.service.store().events(query).await?.pop();
             let stored = found.filter(|stored| stored.sequence == head.sequence);
             let stored = stored.ok_or(Halt::Damaged("an event that is put aside does not exist"))?;

@@ -8,7 +8,8 @@ use crate::rows::{actions, secs, signed};
 
 impl Batch {
     pub(super) fn put_webhook(&mut self, webhook: &Webhook) {
-        let (at, why) = webhook.disabled.clone().map_or((None, None), |(at, why)| (Some(secs(at)), Some(why)));
+        let (at, why) =
+            webhook.disabled.clone().map_or((None, None), |(at, why)| (Some(secs(at)), Some(why)));
         let (name, url, sealed) = (webhook.name.clone(), webhook.url.clone(), webhook.sealed.clone());
         let actions = actions(&webhook.actions);
         if webhook.version > 0 {

@@ -22,7 +22,8 @@ pub(super) fn put_webhook(db: &Connection, webhook: &Webhook) -> Written {
             params![webhook.url, webhook.sealed, actions, at, why, webhook.name, version],
         );
     }
-    let sql = "INSERT INTO webhooks (name, url, sealed, actions, disabled_at, disabled_why, created_at, version)
+    let sql =
+        "INSERT INTO webhooks (name, url, sealed, actions, disabled_at, disabled_why, created_at, version)
         VALUES (?, ?, ?, ?, ?, ?, ?, 1)";
     let created_at = secs(webhook.created_at);
     insert(db, sql, params![webhook.name, webhook.url, webhook.sealed, actions, at, why, created_at])
@@ -35,7 +36,8 @@ pub(super) fn remove_webhook(db: &Connection, name: &str, version: u64) -> Writt
 }
 
 pub(super) fn put_progress(db: &Connection, progress: &Progress) -> Written {
-    let (lease, until) = (progress.lease.map(|lease| lease.holder), progress.lease.map(|lease| secs(lease.until)));
+    let (lease, until) =
+        (progress.lease.map(|lease| lease.holder), progress.lease.map(|lease| secs(lease.until)));
     let (failing, taken) = (progress.failing_since.map(secs), progress.taken_at.map(secs));
     let (name, reached) = (&progress.webhook, signed(progress.reached));
     if progress.version > 0 {

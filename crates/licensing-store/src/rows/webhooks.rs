@@ -14,7 +14,8 @@ pub fn actions(actions: &[Action]) -> String {
 
 /// A receiver of events with how far it was told.
 pub fn webhook(row: &Reader<'_>) -> Result<(Webhook, Progress), StoreError> {
-    let words = |text: String| text.split_whitespace().map(Action::from_name).collect::<Option<Vec<Action>>>();
+    let words =
+        |text: String| text.split_whitespace().map(Action::from_name).collect::<Option<Vec<Action>>>();
     let name: String = row.get("name")?;
     let disabled = match (row.maybe_time("disabled_at")?, row.get::<Option<String>>("disabled_why")?) {
         (Some(at), Some(why)) => Some((at, why)),

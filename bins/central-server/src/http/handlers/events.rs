@@ -86,7 +86,8 @@ pub(in crate::http) async fn drop_dead_letter(call: Call) -> Result<Answer, Fail
 
 async fn settle(call: Call, again: bool) -> Result<Answer, Failure> {
     let sequence = call.params.get(1).and_then(|text| text.parse().ok());
-    let sequence = sequence.ok_or_else(|| Failure::denied("invalid_value", "sequence: expected a whole number"))?;
+    let sequence =
+        sequence.ok_or_else(|| Failure::denied("invalid_value", "sequence: expected a whole number"))?;
     let actor = call.authorized.actor();
     call.app.service().settle_dead_letter(&actor, call.text(), sequence, again).await
 }

@@ -13,7 +13,10 @@ pub(super) const ROUTES: &[Route] = &[
         summary: "Gives what happened after an event, oldest first, and waits for it when asked to.",
         response: Some("EventFeed"),
         query: &[
-            ("after", "The id of an event, which is the `next` of the answer before; `newest` for the end of the log; from the beginning when absent."),
+            (
+                "after",
+                "The id of an event, which is the `next` of the answer before; `newest` for the end of the log; from the beginning when absent.",
+            ),
             ("wait", "Seconds to wait for something to happen, at most 25; 0 when absent."),
             ("events", "Only events of these types, with commas between them."),
             PAGE[1],
