@@ -12,8 +12,8 @@ use tokio_postgres::Row;
 use crate::commit::Failed;
 use crate::connect::Connection;
 use crate::pipeline::{Step, values};
-use crate::query;
-use crate::rows::{self, serial_number, signed};
+use crate::rows::{self, secs, serial_number, signed};
+use crate::{lists, query};
 
 /// Announces the last number given; released when the transaction has ended and can be seen.
 pub(crate) const ANNOUNCE: &str = "SELECT pg_advisory_xact_lock_shared(
@@ -36,6 +36,9 @@ pub(crate) async fn read(
     connection: &mut Connection,
     wanted: EventQuery,
 ) -> Result<Vec<StoredEvent>, Failed> {
+    if wanted.newest || wanted.by_time() {
+        return lists::events(connection, wanted).await;
+    }
     let (events, last) = settled(connection, || query(wanted)).await?;
     let events = rows::all(&events, "events", rows::event).map_err(Failed::Store)?;
     Ok(events.into_iter().filter(|event| event.sequence <= last).collect())
@@ -83,16 +86,25 @@ fn query(wanted: EventQuery) -> Step {
     let mut params = values![signed(wanted.after), i64::from(wanted.limit)];
     let mut filter = |column: &str, value| {
         params.push(value);
-        sql.push_str(&format!(" AND {column} = ${}", params.len()));
+        sql.push_str(&format!(" AND {column} ${}", params.len()));
     };
     if let Some(id) = wanted.ticket {
-        filter("ticket", std::sync::Arc::new(id.0.to_vec()));
+        filter("ticket =", std::sync::Arc::new(id.0.to_vec()));
     }
     if let Some(id) = wanted.license {
-        filter("license", std::sync::Arc::new(id.0.to_vec()));
+        filter("license =", std::sync::Arc::new(id.0.to_vec()));
     }
     if let Some(serial) = wanted.container {
-        filter("container", std::sync::Arc::new(serial_number(serial)));
+        filter("container =", std::sync::Arc::new(serial_number(serial)));
+    }
+    if let Some(action) = wanted.action {
+        filter("action =", std::sync::Arc::new(action.name()));
+    }
+    if let Some(from) = wanted.from {
+        filter("at >=", std::sync::Arc::new(secs(from)));
+    }
+    if let Some(until) = wanted.until {
+        filter("at <", std::sync::Arc::new(secs(until)));
     }
     sql.push_str(" ORDER BY sequence LIMIT $2");
     Step::query(sql, params)

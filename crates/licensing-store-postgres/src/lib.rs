@@ -13,6 +13,7 @@ mod commit;
 mod connect;
 mod copy;
 mod events;
+mod lists;
 mod load;
 mod migrate;
 mod pipeline;

@@ -1,23 +1,20 @@
 //! Loading what takes more than one query, as one snapshot.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use licensing_core::activation::Activation;
 use licensing_core::container::{FirmRecord, PendingStep};
-use licensing_core::ids::{
-    ActivationId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId,
-};
+use licensing_core::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId, TicketId};
 use licensing_core::license::LicenseLine;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, FirmBooks, FoundLicense, LicenseQuery, StoreError, TicketContents};
+use licensing_store::{FactsQuery, FirmBooks, StoreError, TicketContents};
 use tokio_postgres::Row;
 
-use crate::commit::{Failed, damaged_value};
+use crate::commit::Failed;
 use crate::connect::Connection;
-use crate::pipeline::{Param, Step, values};
+use crate::pipeline::{Step, values};
 use crate::query;
-use crate::rows::{self, all, one, secs, serial_number, signed};
+use crate::rows::{self, all, one, serial_number, signed};
 
 const BEGIN: Step = Step::Control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
 const COMMIT: &str = "COMMIT";
@@ -293,54 +290,4 @@ pub(crate) async fn firms(
         }
     }
     Ok(firms)
-}
-
-/// License lines with their customers.
-pub(crate) async fn find_licenses(
-    connection: &mut Connection,
-    wanted: &LicenseQuery,
-) -> Result<Vec<FoundLicense>, Failed> {
-    match Answers::of(connection, &[found(wanted)]).await {
-        // Only to look for an item are the texts of definitions taken apart by the database.
-        Err(Failed::Postgres(error)) if damaged_value(&error) => {
-            Err(Failed::Store(StoreError::Inconsistent { table: "licenses", column: "document" }))
-        }
-        answers => Ok(all(&answers?.next(), "licenses", rows::found)?),
-    }
-}
-
-fn found(wanted: &LicenseQuery) -> Step {
-    // Only the filters that are asked for stand in the text, so that the index of one is used.
-    let mut sql = query::FOUND.to_owned();
-    let after = wanted.after.map_or([0; 16], |id| id.0).to_vec();
-    let mut params = values![after, i64::from(wanted.limit)];
-    if wanted.never_activated {
-        sql.push_str(" AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)");
-    }
-    let mut filter = |condition: &str, value: Param| {
-        params.push(value);
-        sql.push_str(&format!(" AND ({condition} ${})", params.len()));
-    };
-    let text = |text: &str| -> Param { Arc::new(text.to_owned()) };
-    if let Some(item) = wanted.item.as_ref().map(ItemId::as_str) {
-        // A definition that is lost or damaged matches, so that its row shows the damage.
-        filter(
-            "d.document IS NULL OR d.document::json->>'id' IS NULL OR d.document::json->>'id' =",
-            text(item),
-        );
-    }
-    if let Some(order) = wanted.order.as_ref().map(OrderId::as_str) {
-        filter("l.order_id =", text(order));
-    }
-    if let Some(customer) = wanted.customer.as_ref().map(CustomerId::as_str) {
-        filter("t.customer =", text(customer));
-    }
-    if let Some(from) = wanted.from {
-        filter("l.created_at >=", Arc::new(secs(from)));
-    }
-    if let Some(until) = wanted.until {
-        filter("l.created_at <", Arc::new(secs(until)));
-    }
-    sql.push_str(" ORDER BY l.id LIMIT $2");
-    Step::query(sql, params)
 }

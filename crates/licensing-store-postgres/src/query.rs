@@ -23,23 +23,31 @@ macro_rules! license {
 }
 
 /// License lines with the customers of their tickets.
-pub(crate) const FOUND: &str = concat!(
-    "SELECT t.customer, ",
-    license_columns!(),
-    license_tables!(),
-    "JOIN tickets t ON t.id = l.ticket WHERE l.id > $1"
-);
+pub(crate) const FOUND: &str = concat!("SELECT l.customer, ", license_columns!(), license_tables!());
+
+macro_rules! activation_columns {
+    () => {
+        "id, license, ticket, container, firm_code, entry, generation, quantity, units, expires,
+            maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at, proof,
+            withdraw, update_effect, created_at, version FROM activations "
+    };
+}
 
 macro_rules! activation {
     ($($tail:tt)*) => {
-        concat!(
-            "SELECT id, license, ticket, container, firm_code, entry, generation, quantity, units, expires,
-            maintenance_until, usage_started, added_uses, feature_map, state, step, activated_at, ended_at, proof,
-            withdraw, update_effect, created_at, version FROM activations ",
-            $($tail)*
-        )
+        concat!("SELECT ", query::activation_columns!(), $($tail)*)
     };
 }
+
+/// Activations with what a transfer that is not finished is shown with.
+pub(crate) const UNFINISHED: &str = concat!(
+    "SELECT (SELECT issued_at FROM steps s WHERE s.id = activations.step) AS issued_at,
+    (SELECT order_id FROM licenses l WHERE l.id = activations.license) AS order_id,
+    (SELECT customer FROM licenses l WHERE l.id = activations.license) AS customer,
+    (SELECT document FROM licenses l JOIN definitions d ON d.hash = l.definition WHERE l.id = activations.license)
+    AS document, ",
+    activation_columns!()
+);
 
 /// What makes an activation a live one. Written the same wherever it stands, so that the partial indexes are used.
 macro_rules! live {
@@ -123,9 +131,18 @@ pub(crate) const BLACKLIST_VERSION: &str = "SELECT COALESCE(MAX(version), 0) AS 
 
 pub(crate) const RECONCILING: &str = "SELECT reconciling FROM server_state WHERE id = 1";
 
-pub(crate) const EVENT: &str =
-    "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container,
-    firm_code, quantity, proof, detail FROM events WHERE sequence > $1";
+macro_rules! event_columns {
+    () => {
+        "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container, firm_code, quantity, proof,
+            detail FROM events"
+    };
+}
+
+pub(crate) const EVENT_COLUMNS: &str = event_columns!();
+
+pub(crate) const EVENT: &str = concat!(event_columns!(), " WHERE sequence > $1");
+
+pub(crate) const ORDER: &str = "SELECT id, customer, comment, ticket, content, created_at FROM orders";
 
 pub(crate) const WEBHOOKS: &str =
     "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
@@ -133,6 +150,6 @@ pub(crate) const WEBHOOKS: &str =
     FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name ORDER BY w.name";
 
 pub(crate) use {
-    activation, approval, container, firm, item, license, license_columns, license_tables, live, receipt,
-    step, ticket, token,
+    activation, activation_columns, approval, container, firm, item, license, license_columns,
+    license_tables, live, receipt, step, ticket, token,
 };

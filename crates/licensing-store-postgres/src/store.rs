@@ -12,7 +12,8 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::ids::{
-    ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+    ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
+    TicketId,
 };
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
@@ -24,8 +25,9 @@ use licensing_core::token::ApiToken;
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, ParkedQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, ParkedQuery, Store, StoreError, StoreFuture,
+    StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -37,7 +39,7 @@ use crate::pool::Pool;
 use crate::rows::{self, Reader, serial_number, signed};
 use crate::settings::Settings;
 use crate::tls::Tls;
-use crate::{audit, events, load, migrate, query};
+use crate::{audit, events, lists, load, migrate, query};
 
 /// How often a read is tried whose connection breaks.
 const READ_ATTEMPTS: u32 = 3;
@@ -185,6 +187,15 @@ impl PostgresStore {
         Box::pin(async move { Ok(found.await?.pop()) })
     }
 
+    /// A read that is told what is wanted; it may be tried again, so each attempt has its own.
+    fn page<Q: Clone + Send + Sync + 'static, T: Send + 'static>(
+        &self,
+        query: Q,
+        job: impl for<'c> Fn(&'c mut Connection, Q) -> Reading<'c, T> + Send + Sync + 'static,
+    ) -> StoreFuture<'_, T> {
+        self.read(move |connection| job(connection, query.clone()))
+    }
+
     fn write(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
         let pool = Arc::clone(&self.pool);
         // A task of its own: a caller that gives up must not leave a transaction half way.
@@ -239,10 +250,8 @@ impl Store for PostgresStore {
         })
     }
 
-    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>> {
-        let after = after.as_ref().map(ItemId::as_str).unwrap_or_default().to_owned();
-        let sql = query::item!("WHERE i.id > $1 ORDER BY i.id LIMIT $2");
-        self.select(sql, values![after, i64::from(limit)], "items", rows::item)
+    fn list_items(&self, query: ItemQuery) -> StoreFuture<'_, Vec<Item>> {
+        self.page(query, |connection, query| Box::pin(async move { lists::items(connection, &query).await }))
     }
 
     fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>> {
@@ -282,12 +291,11 @@ impl Store for PostgresStore {
 
     fn list_containers(
         &self,
-        after: Option<ContainerSerial>,
-        limit: u32,
-    ) -> StoreFuture<'_, Vec<ContainerRecord>> {
-        let sql = query::container!("WHERE serial > $1 ORDER BY serial LIMIT $2");
-        let params = values![after.map_or(0, serial_number), i64::from(limit)];
-        self.select(sql, params, "containers", rows::container)
+        query: ContainerQuery,
+    ) -> StoreFuture<'_, Page<ContainerRecord, ContainerSerial>> {
+        self.page(query, |connection, query| {
+            Box::pin(async move { lists::containers(connection, &query).await })
+        })
     }
 
     fn events(&self, wanted: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
@@ -327,12 +335,29 @@ impl Store for PostgresStore {
         self.select(sql, values![license.0.to_vec()], "activations", rows::activation)
     }
 
-    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>> {
-        let query = Arc::new(query);
-        self.read(move |connection| {
-            let query = Arc::clone(&query);
-            Box::pin(async move { load::find_licenses(connection, &query).await })
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Page<FoundLicense, LicenseId>> {
+        self.page(query, |connection, query| {
+            Box::pin(async move { lists::licenses(connection, &query).await })
         })
+    }
+
+    fn find_orders(&self, query: OrderQuery) -> StoreFuture<'_, Vec<Order>> {
+        self.page(query, |connection, query| Box::pin(async move { lists::orders(connection, &query).await }))
+    }
+
+    fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
+        self.page(query, |connection, query| {
+            Box::pin(async move { lists::unfinished(connection, &query).await })
+        })
+    }
+
+    fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {
+        self.find(
+            query::activation!("WHERE id = $1"),
+            values![id.0.to_vec()],
+            "activations",
+            rows::activation,
+        )
     }
 
     fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
@@ -340,12 +365,14 @@ impl Store for PostgresStore {
     }
 
     fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
-        let sql = if wanted.pending {
-            query::approval!("WHERE id > $1 AND state = 'pending' ORDER BY id LIMIT $2")
-        } else {
-            query::approval!("WHERE id > $1 ORDER BY id LIMIT $2")
+        let sql = match (wanted.pending, wanted.newest) {
+            (true, false) => query::approval!("WHERE id > $1 AND state = 'pending' ORDER BY id LIMIT $2"),
+            (false, false) => query::approval!("WHERE id > $1 ORDER BY id LIMIT $2"),
+            (true, true) => query::approval!("WHERE id < $1 AND state = 'pending' ORDER BY id DESC LIMIT $2"),
+            (false, true) => query::approval!("WHERE id < $1 ORDER BY id DESC LIMIT $2"),
         };
-        let after = wanted.after.map_or([0; 16], |id| id.0).to_vec();
+        let start = if wanted.newest { [u8::MAX; 16] } else { [0; 16] };
+        let after = wanted.after.map_or(start, |id| id.0).to_vec();
         self.select(sql, values![after, i64::from(wanted.limit)], "approvals", rows::approval)
     }
 

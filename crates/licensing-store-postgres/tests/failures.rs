@@ -10,7 +10,7 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet, RequestRecord};
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::terms::LicenseTerms;
-use licensing_store::{CommitError, Store, StoreError};
+use licensing_store::{CommitError, ItemQuery, Store, StoreError};
 use licensing_store_postgres::{PostgresStore, Settings};
 use licensing_testkit::postgres::{Cluster, Pair};
 use licensing_testkit::proof::{self, Figures};
@@ -53,7 +53,7 @@ fn until_done(store: &PostgresStore, number: u64) -> u64 {
 }
 
 fn assert_stored(store: &PostgresStore, count: u64) {
-    let items = block_on(store.list_items(None, 100_000)).unwrap();
+    let items = block_on(store.list_items(ItemQuery { limit: 100_000, ..ItemQuery::default() })).unwrap();
     assert_eq!(items.len() as u64, count);
     assert_eq!(block_on(store.audit()), Ok(vec![]));
 }

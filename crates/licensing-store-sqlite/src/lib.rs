@@ -6,6 +6,7 @@
 
 mod audit;
 mod copy;
+mod lists;
 mod load;
 mod migrate;
 mod query;

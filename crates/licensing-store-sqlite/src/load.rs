@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 
 use licensing_core::activation::Activation;
 use licensing_core::container::{ContainerRecord, FirmRecord};
-use licensing_core::ids::{
-    ActivationId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, TicketId,
-};
+use licensing_core::ids::{ActivationId, ContainerSerial, FirmCode, LicenseId, TicketId};
 use licensing_core::license::LicenseLine;
 use licensing_core::time::Timestamp;
 use licensing_core::work::Facts;
-use licensing_store::{FactsQuery, FoundLicense, LicenseQuery, StoreError, TicketContents};
+use licensing_store::{FactsQuery, StoreError, TicketContents};
 use rusqlite::{Connection, params};
 
 use crate::query;
 use crate::read::{all, one};
-use crate::rows::{self, secs, serial_number, signed, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 
 pub(crate) fn lines_of_ticket(db: &Connection, ticket: TicketId) -> Result<Vec<LicenseLine>, StoreError> {
     let sql = format!("{} WHERE l.ticket = ? ORDER BY l.created_at, l.order_id, l.position", query::LICENSE);
@@ -183,40 +181,4 @@ pub(crate) fn blacklist_version(db: &Connection) -> Result<u32, StoreError> {
 pub(crate) fn reconciling(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT reconciling FROM server_state WHERE id = 1";
     one(db, "server_state", sql, [], rows::reconciling)?.ok_or(rows::LOST_STATE)
-}
-
-/// A definition that is lost or damaged matches, so that its row shows the damage.
-const ITEM: &str = " AND COALESCE(CASE WHEN json_valid(d.document) THEN d.document ->> '$.id' END, ?2) = ?2";
-
-/// License lines with their customers. Only the filters that are asked for stand in the text.
-pub(crate) fn find_licenses(db: &Connection, wanted: &LicenseQuery) -> Result<Vec<FoundLicense>, StoreError> {
-    let mut sql = query::LICENSE.replacen("SELECT ", "SELECT t.customer AS customer, ", 1);
-    sql.push_str(" JOIN tickets t ON t.id = l.ticket WHERE l.id > ?1");
-    if wanted.never_activated {
-        sql.push_str(" AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)");
-    }
-    let filters: [(bool, &str); 5] = [
-        (wanted.item.is_some(), ITEM),
-        (wanted.order.is_some(), " AND l.order_id = ?3"),
-        (wanted.customer.is_some(), " AND t.customer = ?4"),
-        (wanted.from.is_some(), " AND l.created_at >= ?5"),
-        (wanted.until.is_some(), " AND l.created_at < ?6"),
-    ];
-    for (is_wanted, filter) in filters {
-        if is_wanted {
-            sql.push_str(filter);
-        }
-    }
-    sql.push_str(" AND (?2 IS NULL OR 1) AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1) AND (?5 IS NULL OR 1)");
-    sql.push_str(" AND (?6 IS NULL OR 1) ORDER BY l.id LIMIT ?7");
-    let params = params![
-        wanted.after.map_or([0; 16], |id| id.0),
-        wanted.item.as_ref().map(ItemId::as_str),
-        wanted.order.as_ref().map(OrderId::as_str),
-        wanted.customer.as_ref().map(CustomerId::as_str),
-        wanted.from.map(secs),
-        wanted.until.map(secs),
-        wanted.limit
-    ];
-    all(db, "licenses", &sql, params, rows::found)
 }

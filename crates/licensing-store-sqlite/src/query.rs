@@ -45,6 +45,15 @@ pub(crate) const APPROVAL: &str =
 pub(crate) const RECEIPT: &str =
     "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts";
 
+pub(crate) const ORDER: &str = "SELECT id, customer, comment, ticket, content, created_at FROM orders";
+
+/// Before the columns of an activation: what a transfer that is not finished is shown with.
+pub(crate) const OF_UNFINISHED: &str =
+    "SELECT (SELECT issued_at FROM steps s WHERE s.id = activations.step) AS issued_at,
+    (SELECT order_id FROM licenses l WHERE l.id = activations.license) AS order_id,
+    (SELECT customer FROM licenses l WHERE l.id = activations.license) AS customer,
+    (SELECT document FROM licenses l JOIN definitions d ON d.hash = l.definition WHERE l.id = activations.license)
+    AS document, ";
 pub(crate) const WEBHOOK: &str =
     "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
     p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version

@@ -9,7 +9,8 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::ids::{
-    ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+    ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
+    TicketId,
 };
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
@@ -21,16 +22,17 @@ use licensing_core::token::ApiToken;
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, Counts, EventQuery, FactsQuery, Finding, FirmBooks, FoundLicense,
-    LicenseQuery, ParkedQuery, Store, StoreError, StoreFuture, StoredEvent, TicketContents,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, ParkedQuery, Store, StoreError, StoreFuture,
+    StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, signed, store_error};
+use crate::rows::{self, serial_number, store_error};
 use crate::threads::Threads;
-use crate::{audit, load, query};
+use crate::{audit, lists, load, query};
 
 /// Connections for reading.
 const READERS: usize = 4;
@@ -204,17 +206,15 @@ impl Store for SqliteStore {
         })
     }
 
-    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>> {
-        self.threads.read(move |db| {
-            let sql = format!("{} WHERE i.id > ? ORDER BY i.id LIMIT ?", query::ITEM);
-            let after = after.as_ref().map(ItemId::as_str).unwrap_or_default();
-            all(db, "items", &sql, params![after, limit], rows::item)
-        })
+    fn list_items(&self, query: ItemQuery) -> StoreFuture<'_, Vec<Item>> {
+        self.threads.read(move |db| lists::items(db, &query))
     }
 
     fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>> {
-        let sql = "SELECT id, customer, comment, ticket, content, created_at FROM orders WHERE id = ?";
-        self.threads.read(move |db| one(db, "orders", sql, params![id.as_str()], rows::order))
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE id = ?", query::ORDER);
+            one(db, "orders", &sql, params![id.as_str()], rows::order)
+        })
     }
 
     fn ticket_by_code(&self, lookup: Digest) -> StoreFuture<'_, Option<Ticket>> {
@@ -257,36 +257,13 @@ impl Store for SqliteStore {
 
     fn list_containers(
         &self,
-        after: Option<ContainerSerial>,
-        limit: u32,
-    ) -> StoreFuture<'_, Vec<ContainerRecord>> {
-        self.threads.read(move |db| {
-            let sql = format!("{} WHERE serial > ? ORDER BY serial LIMIT ?", query::CONTAINER);
-            let after = after.map_or(0, serial_number);
-            all(db, "containers", &sql, params![after, limit], rows::container)
-        })
+        query: ContainerQuery,
+    ) -> StoreFuture<'_, Page<ContainerRecord, ContainerSerial>> {
+        self.threads.read(move |db| lists::containers(db, &query))
     }
 
-    fn events(&self, wanted: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
-        self.threads.read(move |db| {
-            // Only the filters that are asked for stand in the text, so that the index of one is used.
-            let mut sql = format!("{} WHERE sequence > ?1", query::EVENT);
-            let (ticket, license) = (wanted.ticket.map(|id| id.0), wanted.license.map(|id| id.0));
-            let container = wanted.container.map(serial_number);
-            for (is_wanted, filter) in [
-                (ticket.is_some(), " AND ticket = ?2"),
-                (license.is_some(), " AND license = ?3"),
-                (container.is_some(), " AND container = ?4"),
-            ] {
-                if is_wanted {
-                    sql.push_str(filter);
-                }
-            }
-            sql.push_str(" AND (?2 IS NULL OR 1) AND (?3 IS NULL OR 1) AND (?4 IS NULL OR 1)");
-            sql.push_str(" ORDER BY sequence LIMIT ?5");
-            let params = params![signed(wanted.after), ticket, license, container, wanted.limit];
-            all(db, "events", &sql, params, rows::event)
-        })
+    fn events(&self, query: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
+        self.threads.read(move |db| lists::events(db, &query))
     }
 
     fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
@@ -344,8 +321,23 @@ impl Store for SqliteStore {
         })
     }
 
-    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>> {
-        self.threads.read(move |db| load::find_licenses(db, &query))
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Page<FoundLicense, LicenseId>> {
+        self.threads.read(move |db| lists::licenses(db, &query))
+    }
+
+    fn find_orders(&self, query: OrderQuery) -> StoreFuture<'_, Vec<Order>> {
+        self.threads.read(move |db| lists::orders(db, &query))
+    }
+
+    fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
+        self.threads.read(move |db| lists::unfinished(db, &query))
+    }
+
+    fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE id = ?", query::ACTIVATION);
+            one(db, "activations", &sql, params![id.0], rows::activation)
+        })
     }
 
     fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
@@ -358,8 +350,10 @@ impl Store for SqliteStore {
     fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
         self.threads.read(move |db| {
             let pending = if wanted.pending { " AND state = 'pending'" } else { "" };
-            let sql = format!("{} WHERE id > ?{pending} ORDER BY id LIMIT ?", query::APPROVAL);
-            let after = wanted.after.map_or([0; 16], |id| id.0);
+            let (beyond, order, start) =
+                if wanted.newest { ("<", "DESC", [u8::MAX; 16]) } else { (">", "ASC", [0; 16]) };
+            let sql = format!("{} WHERE id {beyond} ?{pending} ORDER BY id {order} LIMIT ?", query::APPROVAL);
+            let after = wanted.after.map_or(start, |id| id.0);
             all(db, "approvals", &sql, params![after, wanted.limit], rows::approval)
         })
     }

@@ -209,7 +209,7 @@ mod tests {
     use licensing_core::changeset::Change;
     use licensing_core::item::{Item, ItemPolicy};
     use licensing_core::terms::LicenseTerms;
-    use licensing_store::Store;
+    use licensing_store::{ItemQuery, Store};
     use licensing_testkit::server::{NOW, definition};
     use rusqlite::OpenFlags;
 
@@ -250,7 +250,7 @@ mod tests {
         assert!(!stored.is_empty() && full > 0, "{} stored, {full} refused", stored.len());
         drop(threads);
         let store = SqliteStore::open(&path).unwrap();
-        let found = block_on(store.list_items(None, 1_000)).unwrap();
+        let found = block_on(store.list_items(ItemQuery { limit: 1_000, ..ItemQuery::default() })).unwrap();
         let found: Vec<&str> = found.iter().map(|item| item.definition.id.as_str()).collect();
         assert_eq!(found, stored);
         assert_eq!(block_on(store.commit(insert("after".to_owned()))), Ok(()));

@@ -175,10 +175,11 @@ fn insert_license<'a>(db: &Connection, line: &'a LicenseLine, defined: &mut Defi
     let ledger = &line.ledger;
     insert(
         db,
-        "INSERT INTO licenses (id, ticket, order_id, position, definition, quantity, generation, fresh, carried,
+        "INSERT INTO licenses (id, ticket, customer, order_id, position, definition, quantity, generation, fresh, carried,
             activating, active, being_returned, withdrawn, withdrawn_carried, assigned, replaces, replaced_by,
             wanted_back, created_at, version)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+         VALUES (?1, ?2, (SELECT customer FROM tickets WHERE id = ?2), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+            ?14, ?15, ?16, ?17, ?18, ?19, 1)",
         params![
             line.id.0,
             line.ticket.0,

@@ -10,7 +10,7 @@ use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::terms::LicenseTerms;
-use licensing_store::Store;
+use licensing_store::{ItemQuery, Store};
 use licensing_store_sqlite::{OpenError, SqliteStore};
 use licensing_testkit::conformance::Subject;
 use licensing_testkit::server::{NOW, definition};
@@ -26,7 +26,7 @@ fn put(store: &SqliteStore, id: &str) {
 }
 
 fn count(store: &SqliteStore) -> usize {
-    block_on(store.list_items(None, 100_000)).unwrap().len()
+    block_on(store.list_items(ItemQuery { limit: 100_000, ..ItemQuery::default() })).unwrap().len()
 }
 
 #[test]
@@ -150,7 +150,8 @@ fn what_was_acknowledged_survives_a_kill() {
         child.wait().unwrap();
         assert!(acknowledged.len() >= round * 50, "round {round}: the child did not commit");
         let store = SqliteStore::open(&path).unwrap();
-        let stored = block_on(store.list_items(None, 1_000_000)).unwrap();
+        let stored =
+            block_on(store.list_items(ItemQuery { limit: 1_000_000, ..ItemQuery::default() })).unwrap();
         let stored: BTreeSet<&str> = stored.iter().map(|item| item.definition.id.as_str()).collect();
         let lost = acknowledged.iter().find(|id| !stored.contains(id.as_str()));
         assert_eq!(lost, None, "round {round}: an acknowledged commit is missing");

@@ -16,7 +16,7 @@ use licensing_core::event::{Action, Event};
 use licensing_core::ids::{ContainerKind, ContainerSerial, ItemId, OrderId};
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::terms::LicenseTerms;
-use licensing_store::Store;
+use licensing_store::{ItemQuery, Store};
 use licensing_store_sqlite::SqliteStore;
 use licensing_testkit::damage::{LICENSE, READS, one_of_everything};
 use licensing_testkit::proof::{self, Figures};
@@ -244,7 +244,7 @@ fn complaint(folder: &Path, acknowledged: &[u64]) -> Option<String> {
             return Some("a decision of the vendor is lost".to_owned());
         }
     }
-    let items = block_on(store.list_items(None, 1_000)).unwrap();
+    let items = block_on(store.list_items(ItemQuery { limit: 1_000, ..ItemQuery::default() })).unwrap();
     let numbers: BTreeSet<u64> = items
         .iter()
         .filter_map(|found| found.definition.id.as_str().strip_prefix("I-")?.parse().ok())

@@ -72,6 +72,10 @@ const GENERATIONS: &str = "SELECT a.id AS id FROM activations a JOIN licenses l 
     WHERE a.generation > l.generation OR a.ticket <> l.ticket
     ORDER BY a.id";
 
+/// A license is listed under the customer of its ticket.
+const CUSTOMERS: &str = "SELECT l.id AS id FROM licenses l JOIN tickets t ON t.id = l.ticket
+    WHERE l.customer IS DISTINCT FROM t.customer ORDER BY l.id";
+
 /// A license is replaced by the one that says it replaces it.
 const REPLACED: &str = "SELECT l.id AS id FROM licenses l
     WHERE (l.replaced_by IS NOT NULL AND NOT EXISTS
@@ -156,7 +160,7 @@ fn firm(row: &Reader<'_>) -> Result<String, StoreError> {
 /// All checks. Two read JSON, which every database does in its own words: `totals` gives the licenses whose parts do not
 /// add up, `withdrawn` those of which more was withdrawn after an activation than at all.
 #[must_use]
-pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 16] {
+pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 17] {
     [
         Check::new("the ledger differs from the activations", LEDGERS, Subject::License),
         Check::new("the parts do not add up to the quantity", totals, Subject::License),
@@ -175,6 +179,7 @@ pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 16
             GENERATIONS,
             Subject::Activation,
         ),
+        Check::new("listed under another customer than its ticket", CUSTOMERS, Subject::License),
         Check::new("it and its replacement do not name each other", REPLACED, Subject::License),
         Check::new("what it is still to be told is not known, or beyond the events", TOLD, Subject::Webhook),
         Check::new("given up for lost in a container that was not shut out", SUPERSEDED, Subject::Activation),

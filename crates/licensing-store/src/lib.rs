@@ -25,6 +25,7 @@
 pub mod audit;
 pub mod copy;
 pub mod document;
+mod lists;
 pub mod rows;
 
 use std::future::Future;
@@ -36,9 +37,9 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
-use licensing_core::event::Event;
 use licensing_core::ids::{
-    ApprovalId, ContainerSerial, CustomerId, FirmCode, ItemId, LicenseId, OrderId, PreActivationId, TicketId,
+    ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
+    TicketId,
 };
 use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
@@ -49,6 +50,11 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
+
+pub use lists::{
+    ApprovalQuery, ContainerQuery, EventQuery, FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page,
+    ROWS_LOOKED_AT, StoredEvent, TransferQuery, UnfinishedTransfer, smallest_id,
+};
 
 /// Why a read failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,48 +112,6 @@ pub struct FactsQuery {
     pub old: Option<ContainerSerial>,
 }
 
-/// Which license lines to read, in order of their ids, which is the order in which they were made. Several filters
-/// must all match.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LicenseQuery {
-    /// Only those of which nothing was ever activated.
-    pub never_activated: bool,
-    /// Only of this item.
-    pub item: Option<ItemId>,
-    /// Only of this order.
-    pub order: Option<OrderId>,
-    /// Only of this customer.
-    pub customer: Option<CustomerId>,
-    /// Only made at this moment or later.
-    pub from: Option<Timestamp>,
-    /// Only made before this moment.
-    pub until: Option<Timestamp>,
-    /// After this one.
-    pub after: Option<LicenseId>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// A license line with the customer of its ticket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundLicense {
-    /// The line.
-    pub line: LicenseLine,
-    /// The customer.
-    pub customer: Option<CustomerId>,
-}
-
-/// Which approvals to read, in order of their ids, which is the order in which they were asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ApprovalQuery {
-    /// Only those nobody has decided.
-    pub pending: bool,
-    /// After this one.
-    pub after: Option<ApprovalId>,
-    /// At most so many.
-    pub limit: u32,
-}
-
 /// What is on a ticket, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TicketContents {
@@ -177,21 +141,6 @@ pub struct FirmBooks {
     pub receipt: Option<Receipt>,
 }
 
-/// Which events to read. Several filters must all match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EventQuery {
-    /// About this ticket.
-    pub ticket: Option<TicketId>,
-    /// About this license.
-    pub license: Option<LicenseId>,
-    /// About this container.
-    pub container: Option<ContainerSerial>,
-    /// After this sequence number (0: from the beginning).
-    pub after: u64,
-    /// At most so many.
-    pub limit: u32,
-}
-
 /// Which events put aside to read, in order of their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedQuery {
@@ -203,15 +152,6 @@ pub struct ParkedQuery {
     pub after: u64,
     /// At most so many.
     pub limit: u32,
-}
-
-/// An event with its place in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEvent {
-    /// Grows in commit order.
-    pub sequence: u64,
-    /// The event.
-    pub event: Event,
 }
 
 /// How much there is of what, for metrics.
@@ -244,8 +184,8 @@ pub trait Store: Send + Sync + 'static {
     /// The items with these ids; unknown ids are left out.
     fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>>;
 
-    /// Items in order of their ids, after `after`.
-    fn list_items(&self, after: Option<ItemId>, limit: u32) -> StoreFuture<'_, Vec<Item>>;
+    /// Items.
+    fn list_items(&self, query: ItemQuery) -> StoreFuture<'_, Vec<Item>>;
 
     /// An order.
     fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>>;
@@ -271,14 +211,13 @@ pub trait Store: Send + Sync + 'static {
     /// The firm items of a container, with their pending steps.
     fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>>;
 
-    /// Containers in order of their serials, after `after`.
+    /// Containers.
     fn list_containers(
         &self,
-        after: Option<ContainerSerial>,
-        limit: u32,
-    ) -> StoreFuture<'_, Vec<ContainerRecord>>;
+        query: ContainerQuery,
+    ) -> StoreFuture<'_, Page<ContainerRecord, ContainerSerial>>;
 
-    /// Events in order, at most `limit`.
+    /// Events.
     fn events(&self, query: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>>;
 
     /// A receipt by the hash of its context.
@@ -303,7 +242,16 @@ pub trait Store: Send + Sync + 'static {
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;
 
     /// License lines with the customers of their tickets.
-    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Vec<FoundLicense>>;
+    fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Page<FoundLicense, LicenseId>>;
+
+    /// Orders.
+    fn find_orders(&self, query: OrderQuery) -> StoreFuture<'_, Vec<Order>>;
+
+    /// Activations that wait for a receipt.
+    fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>>;
+
+    /// An activation.
+    fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>>;
 
     /// An approval.
     fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>>;

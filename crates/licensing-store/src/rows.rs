@@ -10,8 +10,9 @@ use licensing_core::time::Timestamp;
 use crate::StoreError;
 pub use records::{
     LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container, context,
-    counts, event, firm, firm_key, found, item, license, order, preactivation, receipt, reconciling, request,
-    step, step_of_firm, ticket, ticket_and_code, token,
+    counts, event, event_time, firm, firm_key, found, item, license, license_id, order, preactivation,
+    receipt, reconciling, registered, request, step, step_of_firm, ticket, ticket_and_code, token,
+    unfinished,
 };
 pub use webhooks::{actions, last_event, parked, webhook};
 

@@ -7,6 +7,7 @@ mod contract;
 mod decisions;
 mod facts;
 mod life;
+mod lists;
 mod records;
 mod snapshots;
 pub(crate) mod webhooks;
@@ -27,12 +28,17 @@ pub use facts::{
 };
 pub use life::{
     an_activation_changes, books_of_firm_items_come_in_pages, competing_steps_are_told_apart,
-    contexts_are_forgotten, license_lines_are_found, lines_beyond_the_ticket_are_loaded,
-    live_of_a_license_is_found, what_is_elsewhere_is_loaded, withdrawn_and_replaced_lines_come_back,
+    contexts_are_forgotten, lines_beyond_the_ticket_are_loaded, live_of_a_license_is_found,
+    what_is_elsewhere_is_loaded, withdrawn_and_replaced_lines_come_back,
+};
+pub use lists::{
+    containers_come_in_pages, events_are_filtered, every_state_of_a_license_is_found,
+    items_are_found_by_their_beginning, license_lines_are_found, orders_come_in_pages,
+    pages_hold_while_rows_are_added, unfinished_transfers_come_oldest_first,
 };
 pub use records::{
-    activations_come_back_in_every_state, containers_and_events_come_back, containers_come_in_pages,
-    every_key_is_unique, every_versioned_record_keeps_its_version, lines_come_in_order,
+    activations_come_back_in_every_state, containers_and_events_come_back, every_key_is_unique,
+    every_versioned_record_keeps_its_version, lines_come_in_order,
 };
 pub use snapshots::{
     a_conflict_takes_nothing_from_its_neighbours, equal_requests_at_once_are_answered_once,
@@ -74,7 +80,9 @@ macro_rules! conformance_tests {
             lines_come_in_order, equal_requests_at_once_are_answered_once,
             a_conflict_takes_nothing_from_its_neighbours, following_the_events_misses_none,
             facts_are_one_snapshot, an_indivisible_line_loads_what_is_elsewhere, a_settled_transfer_is_stored,
-            a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, books_of_firm_items_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded,
+            a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, books_of_firm_items_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded, every_state_of_a_license_is_found, events_are_filtered,
+            items_are_found_by_their_beginning, orders_come_in_pages, pages_hold_while_rows_are_added,
+            unfinished_transfers_come_oldest_first,
             webhooks_are_kept, events_are_put_aside, the_newest_event_is_known);
     };
     (@each $make:expr; $($check:ident),+) => {

@@ -22,7 +22,10 @@ use licensing_core::ticket::Ticket;
 use licensing_core::token::{ApiToken, Role};
 use licensing_core::webhook::Progress;
 use licensing_core::work::{ProofMaster, ServerRules, Work};
-use licensing_store::{ApprovalQuery, EventQuery, FactsQuery, LicenseQuery, ParkedQuery, Store, StoreError};
+use licensing_store::{
+    ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, ParkedQuery,
+    Store, StoreError, TransferQuery,
+};
 
 use crate::TestEntropy;
 use crate::conformance::webhooks::{parked, webhook};
@@ -163,13 +166,24 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 26] = [
+pub const READS: [(&str, Read); 29] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
     ("ticket_contents", |store, _| block_on(store.ticket_contents(TICKET, 9)).map(text)),
     ("items", |store, _| block_on(store.items(vec![ItemId::new("SNP").expect("plain data")])).map(text)),
-    ("list_items", |store, _| block_on(store.list_items(None, 9)).map(text)),
+    ("list_items", |store, _| {
+        block_on(store.list_items(ItemQuery { limit: 9, ..ItemQuery::default() })).map(text)
+    }),
+    ("list_containers", |store, _| {
+        block_on(store.list_containers(ContainerQuery { limit: 9, ..ContainerQuery::default() })).map(text)
+    }),
+    ("find_orders", |store, _| {
+        block_on(store.find_orders(OrderQuery { limit: 9, ..OrderQuery::default() })).map(text)
+    }),
+    ("unfinished_transfers", |store, _| {
+        block_on(store.unfinished_transfers(TransferQuery { limit: 9, ..TransferQuery::default() })).map(text)
+    }),
     ("ticket", |store, _| block_on(store.ticket(TICKET)).map(text)),
     ("order", |store, _| block_on(store.order(OrderId::new("O").expect("plain data"))).map(text)),
     ("container", |store, serial| block_on(store.container(serial)).map(text)),
@@ -204,7 +218,7 @@ pub const READS: [(&str, Read); 26] = [
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 61] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -222,6 +236,11 @@ pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE activations SET firm_code = 0", "ticket_contents", "activations", "firm_code"),
     ("UPDATE tickets SET customer = ''", "ticket", "tickets", "customer"),
     ("UPDATE orders SET content = {}", "order", "orders", "content"),
+    ("UPDATE orders SET comment = '\u{7}'", "find_orders", "orders", "comment"),
+    ("UPDATE containers SET status = ''", "list_containers", "containers", "status"),
+    ("DELETE FROM definitions", "unfinished_transfers", "activations", "document"),
+    ("DELETE FROM steps", "unfinished_transfers", "activations", "issued_at"),
+    ("UPDATE licenses SET order_id = ''", "unfinished_transfers", "activations", "order_id"),
     ("UPDATE containers SET status = ''", "facts", "containers", "status"),
     ("UPDATE containers SET sealing_key = {01}", "container", "containers", "sealing_key"),
     ("UPDATE firms SET last_hash = NULL", "firms_of_container", "firms", "last_hash"),
@@ -240,7 +259,7 @@ pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE licenses SET assigned = 7", "find_licenses", "licenses", "assigned"),
     ("UPDATE licenses SET replaces = {00}", "license", "licenses", "replaces"),
     ("UPDATE licenses SET replaced_by = {00}", "facts", "licenses", "replaced_by"),
-    ("UPDATE tickets SET customer = ''", "find_licenses", "licenses", "customer"),
+    ("UPDATE licenses SET customer = ''", "find_licenses", "licenses", "customer"),
     ("UPDATE firms SET last_free = -1", "facts", "firms", "last_free"),
     ("UPDATE firms SET last_traits = {00}", "firms_of_container", "firms", "last_traits"),
     ("UPDATE activations SET added_uses = -1", "live_of_license", "activations", "added_uses"),
@@ -276,13 +295,14 @@ const STEP_PROOF: &str = "container: no receipt proves what became of a step";
 const PROOF: &str = "activation: no receipt proves its state";
 const IDLE: &str = "activation: state and pending step differ";
 const GENERATION: &str = "activation: of another ticket, or of a generation its license never had";
+const CUSTOMER: &str = "license: listed under another customer than its ticket";
 const REPLACED: &str = "license: it and its replacement do not name each other";
 const SUPERSEDED: &str = "activation: given up for lost in a container that was not shut out";
 const TOLD: &str = "webhook: what it is still to be told is not known, or beyond the events";
 const STEP: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
-pub const BOOKS: [(&str, &[&str]); 31] = [
+pub const BOOKS: [(&str, &[&str]); 33] = [
     ("UPDATE licenses SET fresh = 3", &[]),
     ("UPDATE licenses SET fresh = 4", &[TOTAL]),
     ("UPDATE licenses SET fresh = 2, activating = 3", &[LEDGER]),
@@ -306,6 +326,8 @@ pub const BOOKS: [(&str, &[&str]); 31] = [
     ("UPDATE activations SET state = 'superseded'", &[LEDGER, IDLE, SUPERSEDED]),
     ("UPDATE activations SET state = 'activating', generation = 9", &[GENERATION]),
     ("UPDATE activations SET generation = 0", &[]),
+    ("UPDATE licenses SET customer = 'C'", &[CUSTOMER]),
+    ("UPDATE licenses SET customer = NULL", &[]),
     ("UPDATE licenses SET replaced_by = id", &[REPLACED]),
     ("UPDATE licenses SET replaced_by = NULL, replaces = id", &[REPLACED]),
     ("UPDATE licenses SET replaced_by = id", &[]),

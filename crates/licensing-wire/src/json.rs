@@ -3,9 +3,11 @@
 //! Times are RFC 3339 in UTC with whole seconds; binary content is base64 (standard alphabet, padded).
 
 mod life;
+mod lists;
 mod webhooks;
 
 pub use life::*;
+pub use lists::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use webhooks::*;

@@ -35,6 +35,7 @@ pub fn schemas() -> Map<String, Value> {
         json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
         json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
         json::ReconciliationAnswer,
+        json::OrderList, json::UnfinishedList,
         json::EventEnvelope, json::EventFeed, json::WebhookRequest, json::WebhookChange, json::WebhookSecret,
         json::WebhookMessage, json::WebhookList, json::WebhookTest, json::ReplayRequest, json::DeadLetterList,
         Problem,

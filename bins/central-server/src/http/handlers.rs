@@ -1,6 +1,7 @@
 //! What runs behind each route: reads the message, calls the service.
 
 pub(super) mod events;
+pub(super) mod lists;
 pub(super) mod look;
 pub(super) mod pages;
 pub(super) mod transfer;
@@ -61,28 +62,39 @@ impl Call {
 
     /// A query parameter.
     fn query<T: FromStr<Err = InvalidId>>(&self, name: &str) -> Result<Option<T>, Failure> {
-        let value = self.query.iter().find(|(key, _)| key == name);
-        Ok(value.map(|(_, value)| value.parse()).transpose()?)
+        Ok(self.value(name).map(str::parse).transpose()?)
+    }
+
+    /// A query parameter that is one of these words.
+    fn word<T: Copy>(&self, name: &str, words: &[(T, &str)]) -> Result<Option<T>, Failure> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        if let Some((found, _)) = words.iter().find(|(_, word)| *word == value) {
+            return Ok(Some(*found));
+        }
+        let known: Vec<&str> = words.iter().map(|(_, word)| *word).collect();
+        Err(Failure::denied("invalid_value", format!("{name}: expected {}", known.join(", "))))
     }
 
     /// A query parameter that is a number.
     fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
-        let value = self.query.iter().find(|(key, _)| key == name);
-        let number = value.map(|(_, value)| value.parse()).transpose();
+        let number = self.value(name).map(str::parse).transpose();
         number.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected a whole number")))
+    }
+
+    /// A query parameter that is `true` or `false`.
+    fn choice(&self, name: &str) -> Result<Option<bool>, Failure> {
+        let choice = self.value(name).map(str::parse).transpose();
+        choice.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected true or false")))
     }
 
     /// A query parameter that is `true` or `false`; false when absent.
     fn flag(&self, name: &str) -> Result<bool, Failure> {
-        let value = self.query.iter().find(|(key, _)| key == name);
-        let flag = value.map_or(Ok(false), |(_, value)| value.parse());
-        flag.map_err(|_| Failure::denied("invalid_value", format!("{name}: expected true or false")))
+        Ok(self.choice(name)?.unwrap_or(false))
     }
 
     /// A query parameter that is a day or a time.
     fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Failure> {
-        let value = self.query.iter().find(|(key, _)| key == name);
-        Ok(value.map(|(_, value)| options::parse_begin(name, value)).transpose()?)
+        Ok(self.value(name).map(|value| options::parse_begin(name, value)).transpose()?)
     }
 
     /// Entries on a page.

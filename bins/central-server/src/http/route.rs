@@ -2,6 +2,7 @@
 //! OpenAPI document and the authorisation test are all made from it.
 
 mod events;
+mod lists;
 
 use licensing_core::token::Permission;
 use licensing_wire::soap::Version;
@@ -135,16 +136,7 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(vendor::create_item(call)),
         ..BASE
     },
-    Route {
-        name: "list_items",
-        path: "/api/v1/items",
-        access: Access::Vendor(Permission::ItemRead),
-        summary: "Lists items in order of their ids.",
-        response: Some("ItemList"),
-        query: &PAGE,
-        handler: |call| Box::pin(look::items(call)),
-        ..BASE
-    },
+    lists::LIST_ITEMS,
     Route {
         name: "get_item",
         path: "/api/v1/items/{id}",
@@ -166,6 +158,8 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(vendor::create_order(call)),
         ..BASE
     },
+    lists::LIST_ORDERS,
+    lists::LIST_TRANSFERS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",
@@ -241,16 +235,7 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(transfer::template(call)),
         ..BASE
     },
-    Route {
-        name: "list_containers",
-        path: "/api/v1/containers",
-        access: Access::Vendor(Permission::ContainerRead),
-        summary: "Lists containers in order of their serials, without their firm items.",
-        response: Some("ContainerList"),
-        query: &PAGE,
-        handler: |call| Box::pin(look::containers(call)),
-        ..BASE
-    },
+    lists::LIST_CONTAINERS,
     Route {
         name: "get_container",
         path: "/api/v1/containers/{serial}",
@@ -260,22 +245,7 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(look::container(call)),
         ..BASE
     },
-    Route {
-        name: "history",
-        path: "/api/v1/history",
-        access: Access::Vendor(Permission::HistoryRead),
-        summary: "Lists events, oldest first.",
-        response: Some("History"),
-        query: &[
-            ("license", "Only about this license id."),
-            ("container", "Only about this container serial."),
-            ("order", "Only about the ticket of this order id."),
-            PAGE[0],
-            PAGE[1],
-        ],
-        handler: |call| Box::pin(look::history(call)),
-        ..BASE
-    },
+    lists::HISTORY,
     Route {
         name: "reactivate",
         verb: Verb::Post,
@@ -345,25 +315,7 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(transfer::blacklist(call)),
         ..BASE
     },
-    Route {
-        name: "list_licenses",
-        path: "/api/v1/licenses",
-        access: Access::Vendor(Permission::LicenseRead),
-        summary: "Lists licenses in the order in which they were made.",
-        response: Some("LicenseList"),
-        query: &[
-            ("never_activated", "`true`: only those of which nothing was ever activated."),
-            ("item", "Only of this item id."),
-            ("order", "Only of this order id."),
-            ("customer", "Only of this customer id."),
-            ("from", "Only made on this day or later."),
-            ("until", "Only made before this day."),
-            PAGE[0],
-            PAGE[1],
-        ],
-        handler: |call| Box::pin(look::licenses(call)),
-        ..BASE
-    },
+    lists::LIST_LICENSES,
     Route {
         name: "get_license",
         path: "/api/v1/licenses/{id}",
@@ -417,16 +369,7 @@ const BASIC: &[Route] = &[
         handler: |call| Box::pin(vendor::create_preactivation(call)),
         ..BASE
     },
-    Route {
-        name: "list_approvals",
-        path: "/api/v1/approvals",
-        access: Access::Vendor(Permission::LicenseRead),
-        summary: "Lists what users asked for and the vendor decides.",
-        response: Some("ApprovalList"),
-        query: &[("pending", "`true`: only those nobody has decided."), PAGE[0], PAGE[1]],
-        handler: |call| Box::pin(look::approvals(call)),
-        ..BASE
-    },
+    lists::LIST_APPROVALS,
     Route {
         name: "grant_approval",
         verb: Verb::Post,

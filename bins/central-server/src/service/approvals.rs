@@ -21,22 +21,18 @@ pub(super) fn reason(request: &DecisionRequest) -> Result<Text, Failure> {
 }
 
 impl Service {
-    /// A page of approvals, oldest first.
+    /// A page of approvals.
     ///
     /// # Errors
     /// The database is not available.
-    pub async fn approvals(
-        &self,
-        pending: bool,
-        after: Option<ApprovalId>,
-        limit: u32,
-    ) -> Result<Answer, Failure> {
-        let mut approvals = self.store.approvals(ApprovalQuery { pending, after, limit: limit + 1 }).await?;
+    pub async fn approval_list(&self, query: ApprovalQuery) -> Result<ApprovalList, Failure> {
+        let limit = query.limit;
+        let mut approvals = self.store.approvals(ApprovalQuery { limit: limit + 1, ..query }).await?;
         let more = cut(&mut approvals, limit);
         let next = approvals.last().filter(|_| more).map(|approval| approval.id.to_string());
         let now = self.now();
         let approvals = approvals.iter().map(|approval| message(approval, now)).collect();
-        Answer::json(200, &ApprovalList { approvals, next })
+        Ok(ApprovalList { approvals, next })
     }
 
     /// Grants or denies an approval.

@@ -1,11 +1,13 @@
 //! Looking things up: containers and the history of everything.
 
 use licensing_core::container::{ContainerRecord, FirmRecord};
+use licensing_core::event::Action;
 use licensing_core::ids::{ContainerSerial, LicenseId, OrderId};
 use licensing_core::refusal::Refusal;
+use licensing_core::time::Timestamp;
 use licensing_store::{EventQuery, StoredEvent};
 use licensing_wire::binary::to_hex;
-use licensing_wire::json::{ContainerAnswer, ContainerFirmMessage, ContainerList, EventMessage, History};
+use licensing_wire::json::{ContainerAnswer, ContainerFirmMessage, EventMessage, History};
 use licensing_wire::time;
 
 use crate::service::{Answer, Failure, Service, cut};
@@ -19,6 +21,14 @@ pub struct HistoryFilter {
     pub container: Option<ContainerSerial>,
     /// About the ticket of this order.
     pub order: Option<OrderId>,
+    /// Of this action.
+    pub action: Option<Action>,
+    /// At this moment or later.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// The last ones first.
+    pub newest: bool,
     /// After this place in the log.
     pub after: u64,
     /// At most so many.
@@ -41,23 +51,11 @@ impl Service {
         Answer::json(200, &container_answer(container, &firms))
     }
 
-    /// A page of containers.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn containers(&self, after: Option<ContainerSerial>, limit: u32) -> Result<Answer, Failure> {
-        let mut containers = self.store.list_containers(after, limit + 1).await?;
-        let more = cut(&mut containers, limit);
-        let next = containers.last().filter(|_| more).map(|container| container.serial.to_string());
-        let containers = containers.iter().map(|container| container_answer(container, &[])).collect();
-        Answer::json(200, &ContainerList { containers, next })
-    }
-
     /// A page of events.
     ///
     /// # Errors
     /// The order of the filter is unknown.
-    pub async fn history(&self, filter: &HistoryFilter) -> Result<Answer, Failure> {
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<History, Failure> {
         let ticket = match &filter.order {
             None => None,
             Some(id) => {
@@ -76,17 +74,21 @@ impl Service {
             ticket,
             license: filter.license,
             container: filter.container,
+            action: filter.action,
+            from: filter.from,
+            until: filter.until,
+            newest: filter.newest,
             after: filter.after,
             limit: limit + 1,
         };
         let mut events = self.store.events(query).await?;
         let more = cut(&mut events, limit);
         let next = events.last().filter(|_| more).map(|event| event.sequence);
-        Answer::json(200, &History { events: events.into_iter().map(event_message).collect(), next })
+        Ok(History { events: events.into_iter().map(event_message).collect(), next })
     }
 }
 
-fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]) -> ContainerAnswer {
+pub(super) fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]) -> ContainerAnswer {
     let firms = firms.iter().map(|firm| ContainerFirmMessage {
         firm_code: firm.firm_code.get(),
         counter: firm.confirmed.counter,

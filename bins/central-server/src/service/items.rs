@@ -7,11 +7,11 @@ use licensing_core::item::{Created, Item};
 use licensing_core::product::ProofSeed;
 use licensing_core::refusal::Refusal;
 use licensing_wire::binary::to_hex;
-use licensing_wire::json::{ItemAnswer, ItemList, ItemRequest};
+use licensing_wire::json::{ItemAnswer, ItemRequest};
 use licensing_wire::{options, time};
 
 use crate::service::attempt::Decided;
-use crate::service::{Answer, Failure, Idempotency, Service, cut};
+use crate::service::{Answer, Failure, Idempotency, Service};
 
 impl Service {
     /// Creates an item; the very same item again is answered with what is there.
@@ -47,19 +47,7 @@ impl Service {
         Answer::json(200, &self.item_answer(&item)?)
     }
 
-    /// A page of items.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn items(&self, after: Option<ItemId>, limit: u32) -> Result<Answer, Failure> {
-        let mut items = self.store.list_items(after, limit + 1).await?;
-        let more = cut(&mut items, limit);
-        let next = items.last().filter(|_| more).map(|item| item.definition.id.to_string());
-        let items = items.iter().map(|item| self.item_answer(item)).collect::<Result<_, _>>()?;
-        Answer::json(200, &ItemList { items, next })
-    }
-
-    fn item_answer(&self, item: &Item) -> Result<ItemAnswer, Failure> {
+    pub(super) fn item_answer(&self, item: &Item) -> Result<ItemAnswer, Failure> {
         let definition = &item.definition;
         let keys = self.firm(definition.firm_code)?;
         let (firm, product) = (definition.firm_code, definition.product_code);

@@ -7,29 +7,14 @@ use licensing_core::ids::{CustomerId, ItemId, LicenseId};
 use licensing_core::license::LicenseLine;
 use licensing_core::refusal::Refusal;
 use licensing_core::vendor::Held;
-use licensing_store::LicenseQuery;
-use licensing_wire::json::{LicenseList, LicenseMessage, ReplacementRequest};
+use licensing_wire::json::{LicenseMessage, ReplacementRequest};
 use licensing_wire::time;
 
 use crate::service::attempt::Decided;
 use crate::service::tickets::activation_message;
-use crate::service::{Answer, Failure, Idempotency, Service, cut};
+use crate::service::{Answer, Failure, Idempotency, Service};
 
 impl Service {
-    /// A page of licenses.
-    ///
-    /// # Errors
-    /// The database is not available.
-    pub async fn licenses(&self, query: LicenseQuery) -> Result<Answer, Failure> {
-        let limit = query.limit;
-        let query = LicenseQuery { limit: limit + 1, ..query };
-        let mut found = self.store.find_licenses(query).await?;
-        let more = cut(&mut found, limit);
-        let next = found.last().filter(|_| more).map(|found| found.line.id.to_string());
-        let licenses = found.iter().map(|found| message(&found.line, found.customer.as_ref(), &[])).collect();
-        Answer::json(200, &LicenseList { licenses, next })
-    }
-
     /// A license and where it is.
     ///
     /// # Errors
@@ -127,11 +112,16 @@ impl Service {
     ) -> Result<LicenseMessage, Failure> {
         let ticket = self.store.ticket(line.ticket).await?;
         let customer = ticket.and_then(|(ticket, _)| ticket.customer);
-        Ok(message(line, customer.as_ref(), live))
+        Ok(license_message(line, customer.as_ref(), live))
     }
 }
 
-fn message(line: &LicenseLine, customer: Option<&CustomerId>, live: &[Activation]) -> LicenseMessage {
+/// A license as the vendor sees it.
+pub(super) fn license_message(
+    line: &LicenseLine,
+    customer: Option<&CustomerId>,
+    live: &[Activation],
+) -> LicenseMessage {
     LicenseMessage {
         id: line.id.to_string(),
         item: line.item.id.to_string(),

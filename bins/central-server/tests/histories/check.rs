@@ -16,7 +16,7 @@ use crate::world::{Question, World};
 
 fn lines(world: &World<'_>) -> Vec<FoundLicense> {
     let query = LicenseQuery { limit: 1_000, ..LicenseQuery::default() };
-    world.runtime.block_on(world.central.service().store().find_licenses(query)).unwrap()
+    world.runtime.block_on(world.central.service().store().find_licenses(query)).unwrap().entries
 }
 
 /// What honest containers really hold of each license, but for what was given up for lost there.

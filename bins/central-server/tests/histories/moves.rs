@@ -287,7 +287,7 @@ fn vendor(world: &mut World<'_>) {
 /// The vendor decides what was asked.
 fn decide(world: &mut World<'_>) {
     let store = world.central.service().store();
-    let query = ApprovalQuery { pending: true, after: None, limit: 10 };
+    let query = ApprovalQuery { pending: true, limit: 10, ..ApprovalQuery::default() };
     let grant = !world.dice.chance(25);
     for approval in world.runtime.block_on(store.approvals(query)).unwrap() {
         answer(world, approval.id, grant);
@@ -297,7 +297,7 @@ fn decide(world: &mut World<'_>) {
 /// The vendor grants everything.
 pub(crate) fn grant_all(world: &mut World<'_>) {
     let store = world.central.service().store();
-    let query = ApprovalQuery { pending: true, after: None, limit: 100 };
+    let query = ApprovalQuery { pending: true, limit: 100, ..ApprovalQuery::default() };
     for approval in world.runtime.block_on(store.approvals(query)).unwrap() {
         answer(world, approval.id, true);
     }

@@ -288,6 +288,15 @@ impl Story {
         fifth.import(&update);
         self.post("receipt", json!({"context": fifth.context()})).await;
         self.list("list_containers", &[("limit", "2")]).await;
+        self.list("list_containers", &[("kind", "act"), ("flagged", "true"), ("newest", "true")]).await;
+        self.list("list_containers", &[("status", "odd")]).await;
+        self.list("list_orders", &[("limit", "1"), ("newest", "true")]).await;
+        self.list("list_orders", &[("customer", "C-1"), ("after", "NONE")]).await;
+        self.list("list_transfers", &[("limit", "1")]).await;
+        self.list("list_transfers", &[("container", &third.serial()), ("before", "2099-01-01")]).await;
+        self.list("list_licenses", &[("state", "available"), ("newest", "true")]).await;
+        self.list("list_items", &[("prefix", "a")]).await;
+        self.list("history", &[("action", "refused"), ("newest", "true"), ("limit", "2")]).await;
         self.change("clear_container", &first.serial(), json!({})).await;
         self.change("blacklist_container", &fifth.serial(), json!({"reason": "stolen"})).await;
         self.list("history", &[("container", &fifth.serial())]).await;

@@ -33,7 +33,7 @@ pub const TABLES: [Table; 22] = [
         text("id"), text("customer"), text("comment"), bytes("ticket"), bytes("content"), number("created_at"),
     ] },
     Table { name: "licenses", key: &["id"], columns: &[
-        bytes("id"), bytes("ticket"), text("order_id"), number("position"), bytes("definition"), number("quantity"),
+        bytes("id"), bytes("ticket"), text("customer"), text("order_id"), number("position"), bytes("definition"), number("quantity"),
         number("generation"), number("fresh"), text("carried"), number("activating"), number("active"),
         number("being_returned"), number("withdrawn"), text("withdrawn_carried"), number("assigned"),
         bytes("replaces"), bytes("replaced_by"), flag("wanted_back"), number("created_at"), number("version"),

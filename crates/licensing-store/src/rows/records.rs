@@ -22,7 +22,7 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, Role};
 
 use super::{Reader, secs, serial_of};
-use crate::{Counts, FoundLicense, StoreError, StoredEvent, document};
+use crate::{Counts, FoundLicense, StoreError, StoredEvent, UnfinishedTransfer, document};
 
 /// A ticket.
 pub fn ticket(row: &Reader<'_>) -> Result<Ticket, StoreError> {
@@ -302,6 +302,34 @@ pub fn preactivation(row: &Reader<'_>) -> Result<(PreActivation, bool), StoreErr
 /// A license joined with its definition's document and the customer of its ticket.
 pub fn found(row: &Reader<'_>) -> Result<FoundLicense, StoreError> {
     Ok(FoundLicense { line: license(row)?, customer: row.customer("customer")? })
+}
+
+/// An activation with the step it waits for, and the license's order, customer and item.
+pub fn unfinished(row: &Reader<'_>) -> Result<UnfinishedTransfer, StoreError> {
+    let item = row.map("document", |text: String| document::read_item(&text))?;
+    Ok(UnfinishedTransfer {
+        activation: activation(row)?,
+        since: row.time("issued_at")?,
+        order: row.map("order_id", |text: String| OrderId::new(text).ok())?,
+        customer: row.customer("customer")?,
+        item: item.id,
+        name: item.name,
+    })
+}
+
+/// The id of a license.
+pub fn license_id(row: &Reader<'_>) -> Result<LicenseId, StoreError> {
+    row.bytes("id").map(LicenseId)
+}
+
+/// When an event happened.
+pub fn event_time(row: &Reader<'_>) -> Result<Timestamp, StoreError> {
+    row.time("at")
+}
+
+/// The serial of a container and when it was first seen.
+pub fn registered(row: &Reader<'_>) -> Result<(Timestamp, ContainerSerial), StoreError> {
+    Ok((row.time("registered_at")?, row.serial("serial")?))
 }
 
 /// An API token.

@@ -13,7 +13,9 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::{LicenseTerms, Remainder};
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, Role};
-use licensing_store::{ApprovalQuery, CommitError, Counts, EventQuery, LicenseQuery, TicketContents};
+use licensing_store::{
+    ApprovalQuery, CommitError, Counts, EventQuery, ItemQuery, LicenseQuery, Page, TicketContents,
+};
 
 use crate::conformance::{Subject, order, order_changes};
 use crate::server::{NOW, actor, definition, firm};
@@ -49,7 +51,7 @@ pub fn absent_is_none(store: Subject) {
     assert_eq!(block_on(store.live_of_license(LicenseId([1; 16]))), Ok(vec![]));
     assert_eq!(
         block_on(store.find_licenses(LicenseQuery { limit: 9, ..LicenseQuery::default() })),
-        Ok(vec![])
+        Ok(Page { entries: vec![], next: None })
     );
     assert_eq!(block_on(store.approval(ApprovalId([1; 16]))), Ok(None));
     assert_eq!(block_on(store.approvals(ApprovalQuery { limit: 9, ..ApprovalQuery::default() })), Ok(vec![]));
@@ -207,7 +209,8 @@ pub fn pages_are_complete_and_in_order(store: Subject) {
     let mut seen = Vec::new();
     let mut after = None;
     loop {
-        let page = block_on(store.list_items(after, 10)).expect("a page");
+        let page = block_on(store.list_items(ItemQuery { after, limit: 10, ..ItemQuery::default() }))
+            .expect("a page");
         assert!(page.len() <= 10 && seen.len() <= 25);
         let Some(last) = page.last() else { break };
         after = Some(last.definition.id.clone());

@@ -72,6 +72,12 @@ pub fn approvals_are_kept(store: Subject) {
     assert_eq!(read(ApprovalQuery { limit: 2, ..base.clone() }), expected[..2]);
     let after = Some(expected[1].id);
     assert_eq!(read(ApprovalQuery { after, limit: 2, ..base.clone() }), expected[2..4]);
+    let newest = ApprovalQuery { newest: true, ..base.clone() };
+    assert_eq!(read(newest.clone()), expected.iter().rev().cloned().collect::<Vec<_>>());
+    let older = ApprovalQuery { after, ..newest.clone() };
+    assert_eq!(read(older), expected[..1]);
+    let open = ApprovalQuery { pending: true, ..newest };
+    assert_eq!(read(open), [expected[4].clone(), expected[0].clone()]);
     let pending = ApprovalQuery { pending: true, ..base };
     assert_eq!(read(pending.clone()), [expected[0].clone(), expected[4].clone()]);
     assert_eq!(read(ApprovalQuery { after, ..pending.clone() }), expected[4..]);

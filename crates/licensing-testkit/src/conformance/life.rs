@@ -5,15 +5,13 @@ use licensing_core::activation::{Activation, ActivationState, PendingUpdate};
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
 use licensing_core::container::{FirmRecord, PendingStep};
 use licensing_core::ids::{
-    ActivationId, ContainerKind, ContainerSerial, CustomerId, EntryId, FirmCode, ItemId, LicenseId, OrderId,
-    TicketId,
+    ActivationId, ContainerKind, ContainerSerial, EntryId, FirmCode, LicenseId, TicketId,
 };
 use licensing_core::license::{Ledger, LicenseLine, Share};
 use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
-use licensing_core::time::Timestamp;
 use licensing_core::update_item::UpdateEffect;
-use licensing_store::{CommitError, FactsQuery, LicenseQuery};
+use licensing_store::{CommitError, FactsQuery};
 
 use super::records::{activation, commit, container, firm_record, serial, step};
 use crate::conformance::{Subject, order, order_changes};
@@ -185,72 +183,6 @@ pub fn withdrawn_and_replaced_lines_come_back(store: Subject) {
     commit(&store, Change::UpdateLicense(expected.clone())).expect("an update");
     expected.version = 2;
     assert_eq!(block_on(store.license(expected.id)), Ok(Some(expected)));
-}
-
-/// Every filter finds its own, filters are combined, and pages go through all.
-pub fn license_lines_are_found(store: Subject) {
-    let customer = |number: u8| CustomerId::new(format!("C-{}", number % 2)).expect("an id");
-    let at = |number: u8| NOW.plus_days(u32::from(number));
-    for number in 1..=6u8 {
-        let (mut changes, ..) = order_changes(number, 5, false);
-        for change in &mut changes.changes {
-            match change {
-                Change::InsertTicket { ticket, .. } if number < 6 => ticket.customer = Some(customer(number)),
-                Change::InsertLicense(line) => line.created_at = at(number),
-                _ => {}
-            }
-        }
-        block_on(store.commit(changes)).expect("an order");
-    }
-    let here = serial(ContainerKind::Act, 1);
-    let owner = |number: u8| (TicketId([number; 16]), LicenseId([number; 16]));
-    let state = ActivationState::Returned { returned_at: NOW, proof: [1; 32] };
-    let over = Activation { state, ..activation(2, owner(2), here) };
-    let live = activation(3, owner(3), here);
-    stored(&store, vec![Change::PutActivation(over), Change::PutActivation(live)]);
-    let all = LicenseQuery { limit: 100, ..LicenseQuery::default() };
-    let numbers = |query: LicenseQuery| {
-        let found = block_on(store.find_licenses(query)).expect("license lines");
-        for found in &found {
-            let number = found.line.id.0[0];
-            assert_eq!(block_on(store.license(found.line.id)), Ok(Some(found.line.clone())));
-            assert_eq!(found.customer, (number < 6).then(|| customer(number)));
-        }
-        found.iter().map(|found| found.line.id.0[0]).collect::<Vec<_>>()
-    };
-    let find = |change: &dyn Fn(&mut LicenseQuery)| {
-        let mut query = all.clone();
-        change(&mut query);
-        numbers(query)
-    };
-    let [from, until]: [Option<Timestamp>; 2] = [Some(at(2)), Some(at(5))];
-    assert_eq!(find(&|_| {}), [1, 2, 3, 4, 5, 6]);
-    assert_eq!(find(&|query| query.never_activated = true), [1, 4, 5, 6]);
-    assert_eq!(find(&|query| query.item = ItemId::new("SNP-3").ok()), [3]);
-    assert_eq!(find(&|query| query.item = ItemId::new("SNP").ok()), [0; 0]);
-    assert_eq!(find(&|query| query.order = OrderId::new("O-4").ok()), [4]);
-    assert_eq!(find(&|query| query.customer = CustomerId::new("C-1").ok()), [1, 3, 5]);
-    assert_eq!(find(&|query| query.from = from), [2, 3, 4, 5, 6]);
-    assert_eq!(find(&|query| query.until = until), [1, 2, 3, 4]);
-    assert_eq!(find(&|query| query.after = Some(LicenseId([4; 16]))), [5, 6]);
-    assert_eq!(find(&|query| query.limit = 2), [1, 2]);
-    let several = |query: &mut LicenseQuery| {
-        (query.from, query.until, query.customer) = (from, until, CustomerId::new("C-0").ok());
-        query.never_activated = true;
-    };
-    assert_eq!(find(&several), [4]);
-    let everything = |query: &mut LicenseQuery| {
-        several(query);
-        query.item = ItemId::new("SNP-4").ok();
-        query.order = OrderId::new("O-4").ok();
-        query.after = Some(LicenseId([3; 16]));
-    };
-    assert_eq!(find(&everything), [4]);
-    let nothing = |query: &mut LicenseQuery| {
-        everything(query);
-        query.item = ItemId::new("SNP-2").ok();
-    };
-    assert_eq!(find(&nothing), [0; 0]);
 }
 
 /// Of every firm item the receipt that arrived last comes of those that prove the place that is taken as proven.

@@ -15,7 +15,7 @@ use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::token::{ApiToken, Role};
 use licensing_core::update_item::UpdateEffect;
-use licensing_store::{CommitError, EventQuery};
+use licensing_store::{CommitError, EventQuery, ItemQuery};
 
 use super::contract::{item, of, record};
 use crate::conformance::{Subject, order, order_changes};
@@ -259,34 +259,11 @@ pub fn every_key_is_unique(store: Subject) {
         ..ChangeSet::default()
     };
     assert_eq!(block_on(store.commit(twice)), conflict);
-    assert_eq!(block_on(store.list_items(None, 9)), Ok(vec![]));
+    assert_eq!(block_on(store.list_items(ItemQuery { limit: 9, ..ItemQuery::default() })), Ok(vec![]));
     let bare = ChangeSet { request: Some(record([9; 32], b"")), ..ChangeSet::default() };
     assert_eq!(block_on(store.commit(bare.clone())), Ok(()));
     assert_eq!(block_on(store.commit(bare)), Err(CommitError::Duplicate));
     assert_eq!(block_on(store.answered([9; 32])), Ok(Some(record([9; 32], b""))));
-}
-
-/// Pages of containers go through both kinds, never hold more than was asked for, and miss nothing.
-pub fn containers_come_in_pages(store: Subject) {
-    let mut expected = Vec::new();
-    for number in [1, 2, 3, 1 << 40, ContainerSerial::NUMBER_MAX] {
-        for kind in [ContainerKind::Act, ContainerKind::Dongle] {
-            let container = container(serial(kind, number), 0);
-            commit(&store, Change::PutContainer(container.clone())).expect("a container");
-            expected.push(ContainerRecord { version: 1, ..container });
-        }
-    }
-    expected.sort_by_key(|container| container.serial);
-    let (mut seen, mut after) = (Vec::new(), None);
-    loop {
-        let page = block_on(store.list_containers(after, 3)).expect("a page");
-        assert!(page.len() <= 3 && seen.len() < expected.len() + 1);
-        let Some(last) = page.last() else { break };
-        after = Some(last.serial);
-        seen.extend(page);
-    }
-    assert_eq!(seen, expected);
-    assert_eq!(block_on(store.counts()).expect("counts").containers, 10);
 }
 
 /// The lines of a ticket come in the order of orders and positions, whatever the order of their ids.

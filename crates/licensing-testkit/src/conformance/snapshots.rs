@@ -9,7 +9,7 @@ use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::{Action, Event};
 use licensing_core::ids::{ContainerKind, ItemId};
 use licensing_core::item::Item;
-use licensing_store::{CommitError, EventQuery, FactsQuery};
+use licensing_store::{CommitError, EventQuery, FactsQuery, ItemQuery};
 
 use super::contract::{item, record};
 use super::records::{activation, container, serial};
@@ -53,7 +53,7 @@ pub fn equal_requests_at_once_are_answered_once(store: Subject) {
     assert_eq!(duplicates.count(), outcomes.len() - 1);
     let winner = u8::try_from(winner).expect("64 writers");
     assert_eq!(block_on(store.answered([1; 32])), Ok(Some(record([1; 32], &[winner]))));
-    let items = block_on(store.list_items(None, 100)).expect("items");
+    let items = block_on(store.list_items(ItemQuery { limit: 100, ..ItemQuery::default() })).expect("items");
     let names: Vec<&str> = items.iter().map(|item| item.definition.id.as_str()).collect();
     assert_eq!(names, [format!("I-{winner:02}")]);
     let events = block_on(store.events(EventQuery { limit: 100, ..EventQuery::default() })).expect("events");

@@ -97,6 +97,9 @@ const REASON: Part = body(opt("reason", "reason", Text));
 const VALID: Part = body(opt("valid", "valid", Text));
 const AFTER: Part = query("after", "after", Text);
 const LIMIT: Part = query("limit", "limit", Number);
+const NEWEST: Part = query("newest", "newest", Flag);
+const FROM: Part = query("fromDay", "from", Text);
+const UNTIL: Part = query("untilDay", "until", Text);
 const SERIAL: Part = path("serial", Text);
 
 macro_rules! operations {
@@ -116,7 +119,7 @@ macro_rules! operations {
 /// Every operation.
 pub static OPERATIONS: &[Operation] = operations! {
     "CreateItem" "create_item" (message("item", &types::ITEM_DEFINITION)) keyed -> "item" ITEM;
-    "ListItems" "list_items" (AFTER, LIMIT) plain -> "page" ITEM_PAGE;
+    "ListItems" "list_items" (AFTER, LIMIT, query("prefix", "prefix", Text)) plain -> "page" ITEM_PAGE;
     "GetItem" "get_item" (path("itemId", Text)) plain -> "item" ITEM;
     "CreateOrder" "create_order" (message("order", &types::NEW_ORDER)) keyed -> "order" ORDER;
     "GetOrder" "get_order" (path("orderId", Text)) plain -> "order" ORDER;
@@ -137,7 +140,15 @@ pub static OPERATIONS: &[Operation] = operations! {
     "GetReceipt" "get_receipt" (path("hash", Text)) plain -> "receipt" RECEIPT_FILE;
     "GetTemplate" "template" (path("firmCode", Number)) plain -> "template" TEMPLATE;
     "GetBlacklist" "blacklist" (path("firmCode", Number)) plain -> "blacklist" BLACKLIST;
-    "ListContainers" "list_containers" (AFTER, LIMIT) plain -> "page" CONTAINER_PAGE;
+    "ListContainers" "list_containers" (
+        AFTER,
+        LIMIT,
+        query("kind", "kind", Text),
+        query("status", "status", Text),
+        query("flagged", "flagged", Flag),
+        query("test", "test", Flag),
+        NEWEST
+    ) plain -> "page" CONTAINER_PAGE;
     "GetContainer" "get_container" (SERIAL) plain -> "container" CONTAINER;
     "BlacklistContainer" "blacklist_container" (SERIAL, REASON) keyed -> "container" CONTAINER;
     "ClearContainer" "clear_container" (SERIAL, REASON) keyed -> "container" CONTAINER;
@@ -147,18 +158,32 @@ pub static OPERATIONS: &[Operation] = operations! {
         query("container", "container", Text),
         query("orderId", "order", Text),
         query("after", "after", Long),
-        LIMIT
+        LIMIT,
+        query("action", "action", Text),
+        FROM,
+        UNTIL,
+        NEWEST
     ) plain -> "page" HISTORY;
     "ListLicenses" "list_licenses" (
         query("neverActivated", "never_activated", Flag),
         query("item", "item", Text),
         query("orderId", "order", Text),
         query("customer", "customer", Text),
-        query("fromDay", "from", Text),
-        query("untilDay", "until", Text),
+        FROM,
+        UNTIL,
+        AFTER,
+        LIMIT,
+        query("state", "state", Text),
+        NEWEST
+    ) plain -> "page" LICENSE_PAGE;
+    "ListOrders" "list_orders" (query("customer", "customer", Text), FROM, UNTIL, NEWEST, AFTER, LIMIT)
+        plain -> "page" ORDER_PAGE;
+    "ListTransfers" "list_transfers" (
+        query("container", "container", Text),
+        query("beforeDay", "before", Text),
         AFTER,
         LIMIT
-    ) plain -> "page" LICENSE_PAGE;
+    ) plain -> "page" TRANSFER_PAGE;
     "GetLicense" "get_license" (path("licenseId", Text)) plain -> "license" LICENSE;
     "WithdrawLicense" "withdraw" (path("licenseId", Text)) keyed -> "license" LICENSE;
     "CancelWithdrawal" "cancel_withdrawal" (path("licenseId", Text)) keyed -> "license" LICENSE;
@@ -169,7 +194,7 @@ pub static OPERATIONS: &[Operation] = operations! {
         VALID,
         body(opt("conversions", "conversions", Number))
     ) keyed -> "preActivation" PRE_ACTIVATION;
-    "ListApprovals" "list_approvals" (query("pending", "pending", Flag), AFTER, LIMIT) plain -> "page" APPROVAL_PAGE;
+    "ListApprovals" "list_approvals" (query("pending", "pending", Flag), AFTER, LIMIT, NEWEST) plain -> "page" APPROVAL_PAGE;
     "GrantApproval" "grant_approval" (path("approvalId", Text), REASON, VALID) keyed -> "approval" APPROVAL;
     "DenyApproval" "deny_approval" (path("approvalId", Text), REASON) keyed -> "approval" APPROVAL;
     "GetReconciliation" "get_reconciliation" () plain -> "reconciliation" RECONCILIATION;

@@ -382,6 +382,46 @@ pub(crate) const LICENSE_PAGE: Type = Type {
     fields: &[any("license", "licenses", Of(&LICENSE)), opt("next", "next", Text)],
 };
 
+const ORDER_SUMMARY: Type = Type {
+    name: "OrderSummary",
+    json: "OrderSummary",
+    fields: &[
+        one("orderId", "order_id", Text),
+        opt("customer", "customer", Text),
+        opt("comment", "comment", Text),
+        one("createdAt", "created_at", Moment),
+    ],
+};
+
+pub(crate) const ORDER_PAGE: Type = Type {
+    name: "OrderPage",
+    json: "OrderList",
+    fields: &[any("order", "orders", Of(&ORDER_SUMMARY)), opt("next", "next", Text)],
+};
+
+const TRANSFER: Type = Type {
+    name: "UnfinishedTransfer",
+    json: "UnfinishedMessage",
+    fields: &[
+        one("license", "license", Text),
+        one("orderId", "order_id", Text),
+        opt("customer", "customer", Text),
+        one("item", "item", Text),
+        one("name", "name", Text),
+        one("container", "container", Text),
+        one("firmCode", "firm_code", Number),
+        one("quantity", "quantity", Number),
+        one("state", "state", Text),
+        one("since", "since", Moment),
+    ],
+};
+
+pub(crate) const TRANSFER_PAGE: Type = Type {
+    name: "TransferPage",
+    json: "UnfinishedList",
+    fields: &[any("transfer", "transfers", Of(&TRANSFER)), opt("next", "next", Text)],
+};
+
 pub(crate) const APPROVAL: Type = Type {
     name: "Approval",
     json: "ApprovalMessage",
