@@ -30,7 +30,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 use crate::threads::Threads;
 use crate::{audit, lists, load, query};
 
