@@ -98,6 +98,8 @@ pub enum Permission {
     HistoryRead,
     /// Manage API tokens.
     TokenWrite,
+    /// Manage users.
+    UserWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
     /// Manage the receivers of events.
@@ -105,7 +107,7 @@ pub enum Permission {
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 13] = [
+pub const PERMISSIONS: [Permission; 14] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -117,6 +119,7 @@ pub const PERMISSIONS: [Permission; 13] = [
     Permission::ContainerWrite,
     Permission::HistoryRead,
     Permission::TokenWrite,
+    Permission::UserWrite,
     Permission::ServerWrite,
     Permission::WebhookWrite,
 ];
@@ -159,9 +162,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_admin_manages_tokens() {
+    fn only_the_admin_manages_tokens_and_users() {
         for (role, _) in ROLES {
             assert_eq!(role.allows(Permission::TokenWrite), role == Role::Admin);
+            assert_eq!(role.allows(Permission::UserWrite), role == Role::Admin);
         }
     }
 

@@ -19,6 +19,8 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
@@ -287,6 +289,34 @@ impl Store for SqliteStore {
         })
     }
 
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name = ?", query::USER);
+            one(db, "users", &sql, params![name.as_str()], rows::user)
+        })
+    }
+
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name > ? ORDER BY name LIMIT ?", query::USER);
+            let after = after.as_ref().map(UserName::as_str).unwrap_or_default();
+            all(db, "users", &sql, params![after, limit], rows::user)
+        })
+    }
+
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>> {
+        self.threads.read(move |db| {
+            one(db, "sessions", query::SESSION_AND_USER, params![hash], rows::session_and_user)
+        })
+    }
+
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE owner = ? ORDER BY begun_at DESC, hash", query::SESSION);
+            all(db, "sessions", &sql, params![user.as_str()], rows::session)
+        })
+    }
+
     fn last_event(&self) -> StoreFuture<'_, u64> {
         self.threads.read(|db| {
             let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
@@ -303,10 +333,13 @@ impl Store for SqliteStore {
 
     fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
         self.threads.read(move |db| {
-            let sql = "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
-                WHERE webhook = ? AND (dead_at IS NOT NULL) = ? AND sequence > ? ORDER BY sequence LIMIT ?";
-            let params = params![query.webhook, query.dead, signed(query.after), query.limit];
-            all(db, "webhook_parked", sql, params, rows::parked)
+            let state = if query.dead { "dead_at IS NOT NULL" } else { "dead_at IS NULL" };
+            let sql = format!(
+                "{} WHERE webhook = ? AND {state} AND sequence > ? ORDER BY sequence LIMIT ?",
+                query::PARKED
+            );
+            let params = params![query.webhook, signed(query.after), query.limit];
+            all(db, "webhook_parked", &sql, params, rows::parked)
         })
     }
 

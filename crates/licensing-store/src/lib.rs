@@ -48,6 +48,8 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 
@@ -229,6 +231,17 @@ pub trait Store: Send + Sync + 'static {
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
 
+    /// A user.
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>>;
+
+    /// Users in order of their names, after `after`.
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>>;
+
+    /// The session whose secret has this hash, with its user, as one snapshot.
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>>;
+
+    /// The sessions of a user, newest first, also those whose time is over and that were not yet forgotten.
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>>;
     /// Number of the newest event; 0 before the first. Whoever reads on after it misses none.
     fn last_event(&self) -> StoreFuture<'_, u64>;
 

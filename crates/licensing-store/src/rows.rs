@@ -2,6 +2,7 @@
 //! fetched differs. A column that cannot be read is damage, never absence.
 
 mod records;
+mod users;
 mod webhooks;
 
 use licensing_core::ids::{ContainerKind, ContainerSerial, CustomerId, FirmCode};
@@ -14,6 +15,7 @@ pub use records::{
     receipt, reconciling, registered, request, step, step_of_firm, ticket, ticket_and_code, token,
     unfinished,
 };
+pub use users::{FactorColumns, roles_text, session, session_and_user, user};
 pub use webhooks::{actions, last_event, parked, webhook};
 
 /// The column is not there, or its value is of another type.

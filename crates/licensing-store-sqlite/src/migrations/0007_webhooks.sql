@@ -32,3 +32,5 @@ CREATE TABLE webhook_parked (           -- events put aside
     dead_at  INTEGER,                   -- since when it is not tried any more
     PRIMARY KEY (webhook, sequence)
 ) STRICT, WITHOUT ROWID;
+-- A long list of dead letters does not slow down what is still tried.
+CREATE INDEX webhook_parked_waiting ON webhook_parked (webhook, sequence) WHERE dead_at IS NULL;
