@@ -12,6 +12,7 @@ mod orders;
 mod preactivations;
 mod receipts;
 mod reconciliation;
+mod search;
 mod templates;
 mod tickets;
 pub mod tokens;
@@ -35,6 +36,7 @@ pub use failure::Failure;
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
+pub use search::{STATISTICS_DAYS_MAX, SearchRights};
 pub use tickets::Holder;
 pub use transfers::Wish;
 

@@ -35,7 +35,7 @@ pub fn schemas() -> Map<String, Value> {
         json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
         json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
         json::ReconciliationAnswer,
-        json::OrderList, json::UnfinishedList,
+        json::OrderList, json::UnfinishedList, json::SearchRequest, json::SearchAnswer, json::StatisticsAnswer,
         Problem,
     );
     generator.take_definitions(true)
