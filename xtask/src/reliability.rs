@@ -22,7 +22,7 @@ are too many, all were visited that are no farther from the beginning than is sa
 
 const TAIL: &str = "
 To repeat a proof: `PROOF_COUNT=N` sets how often, `PROOF_FIRST=N` the first seed, and `PROOF_SEED=N` tries one seed
-alone and exactly as it was: a failure prints the command. To look at a server in use: `central-server doctor --audit` recomputes every invariant from
+alone and exactly as it was: a failure prints the command. `PROOF_CONTINUE=1` adds to the figures of the same commit, so that a long run need not be in one piece. To look at a server in use: `central-server doctor --audit` recomputes every invariant from
 its tables and compares them with what each container said last.
 ";
 

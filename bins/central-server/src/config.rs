@@ -11,6 +11,7 @@ use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
+use crate::service::SessionRules;
 
 /// The documented file with every default.
 pub const SAMPLE: &str = include_str!("config/central.toml");
@@ -37,6 +38,8 @@ pub struct Config {
     pub activation: Activation,
     /// Restoring act licenses.
     pub restore: Restore,
+    /// Sessions of users.
+    pub sessions: Sessions,
     /// Validity of issuing keys.
     pub issuing: Issuing,
     /// Logging.
@@ -119,6 +122,16 @@ pub struct Restore {
     pub similarity: u32,
 }
 
+/// Sessions of users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// Hours after which a user has to sign in again, however much he does.
+    pub hours: u32,
+    /// Minutes without a request after which a session ends.
+    pub idle_minutes: u32,
+}
+
 /// Validity of issuing keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +162,7 @@ impl Default for Config {
             templates: Templates::default(),
             activation: Activation::default(),
             restore: Restore::default(),
+            sessions: Sessions::default(),
             issuing: Issuing::default(),
             log: Log::default(),
         }
@@ -199,6 +213,12 @@ impl Default for Templates {
     }
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { hours: 12, idle_minutes: 30 }
+    }
+}
+
 impl Default for Issuing {
     fn default() -> Self {
         Self { certificate_days: 365, rotate_before_days: 30 }
@@ -238,6 +258,8 @@ impl Config {
             ("limits.header_timeout_secs", (1..=3600).contains(&limits.header_timeout_secs)),
             ("limits.shutdown_timeout_secs", (1..=3600).contains(&limits.shutdown_timeout_secs)),
             ("restore.similarity", (1..=100).contains(&config.restore.similarity)),
+            ("sessions.hours", (1..=168).contains(&config.sessions.hours)),
+            ("sessions.idle_minutes", (2..=1440).contains(&config.sessions.idle_minutes)),
             ("issuing.certificate_days", (2..=3650).contains(&config.issuing.certificate_days)),
             (
                 "issuing.rotate_before_days",
@@ -282,6 +304,13 @@ impl Config {
         let known = SELECTION_RULES.iter().find(|(_, word)| *word == self.activation.selection);
         let unknown = || anyhow::anyhow!("activation.selection: expected free, all or older");
         known.map(|(rule, _)| *rule).ok_or_else(unknown)
+    }
+
+    /// How long sessions last.
+    #[must_use]
+    pub fn session_rules(&self) -> SessionRules {
+        let Sessions { hours, idle_minutes } = self.sessions;
+        SessionRules { longest_secs: u64::from(hours) * 3600, idle_secs: u64::from(idle_minutes) * 60 }
     }
 
     /// The keys of the dongle makers to trust.
@@ -331,7 +360,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 9, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 10, "as many settings as fields");
     }
 
     #[test]

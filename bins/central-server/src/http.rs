@@ -24,7 +24,7 @@ pub use authorized::Authorized;
 pub use dispatch::log_panics;
 pub use http_edge::ClientAddress;
 pub use openapi::document as openapi_document;
-pub use route::{Access, ROUTES, Route, Verb};
+pub use route::{Access, Needs, ROUTES, Route, Verb};
 
 use crate::config::Config;
 use crate::service::{Failure, Service};

@@ -12,6 +12,7 @@ pub mod database;
 pub mod http;
 pub mod keys;
 pub mod metrics;
+pub mod password;
 pub mod service;
 pub mod system;
 pub mod vault;

@@ -13,10 +13,13 @@ mod preactivations;
 mod receipts;
 mod reconciliation;
 mod search;
+mod second_factor;
+mod sessions;
 mod templates;
 mod tickets;
 pub mod tokens;
 mod transfers;
+pub mod users;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -30,6 +33,7 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 pub use attempt::Idempotency;
 pub use failure::Failure;
@@ -37,11 +41,13 @@ pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
 pub use search::{STATISTICS_DAYS_MAX, SearchRights};
+pub use sessions::{SessionRules, SignedIn, Source, Visitor, session_answer};
 pub use tickets::Holder;
 pub use transfers::Wish;
 
 use crate::keys::{FirmKeys, KeyRing};
 use crate::metrics::Metrics;
+use crate::password::Passwords;
 use crate::system::{Clock, Randomness, SystemEntropy};
 
 /// Most entries a page holds, and how many it holds when not told.
@@ -67,6 +73,8 @@ pub struct Rules {
     pub selection: SelectionRule,
     /// How similar two computers must be for a restore, from 0 to 100.
     pub restore_similarity: u32,
+    /// How long sessions last.
+    pub sessions: SessionRules,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
@@ -78,6 +86,17 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// What becomes of the session the browser keeps.
+    pub cookie: Option<Cookie>,
+}
+
+/// What becomes of the session a browser keeps.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Cookie {
+    /// It keeps this secret from now on.
+    Keep(Zeroizing<String>),
+    /// It keeps none.
+    Forget,
 }
 
 impl std::fmt::Debug for Answer {
@@ -94,7 +113,7 @@ impl Answer {
     /// The message cannot be written as JSON, which is our fault.
     pub fn json(status: u16, message: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_vec(message).map_err(|error| Failure::fault(error.to_string()))?;
-        Ok(Self { status, content_type: "application/json", body })
+        Ok(Self { status, content_type: "application/json", body, cookie: None })
     }
 }
 
@@ -107,6 +126,7 @@ pub struct Service {
     randomness: Arc<dyn Randomness>,
     metrics: Arc<Metrics>,
     stripes: attempt::Stripes,
+    passwords: Passwords,
 }
 
 impl std::fmt::Debug for Service {
@@ -133,6 +153,7 @@ impl Service {
             randomness: Arc::new(SystemEntropy::default()),
             metrics,
             stripes: attempt::Stripes::default(),
+            passwords: Passwords::default(),
         }
     }
 
@@ -196,7 +217,9 @@ impl Service {
 }
 
 /// Runs work that keeps a processor busy away from the threads that serve connections.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::fault(format!("a worker thread failed: {error}")))

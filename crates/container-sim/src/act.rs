@@ -74,6 +74,8 @@ pub struct ActLicense {
     binding: Binding,
     version: u64,
     state: ActState,
+    /// The clock as it is in the file.
+    stored_clock: Timestamp,
     /// Set when a write failed midway: what is on disk is unknown until the file is opened again.
     stale: bool,
 }
@@ -119,7 +121,8 @@ impl ActLicense {
         let key = FileKey::new(random(entropy));
         let binding = Binding::new(&key, &host.traits, tolerance, host.cost, entropy)
             .ok_or(ContainerError::NoTraits)?;
-        let mut license = Self { host, key, binding, version: 0, state: state.clone(), stale: false };
+        let mut license =
+            Self { host, key, binding, version: 0, state: state.clone(), stored_clock: now, stale: false };
         license.write(state, entropy)?;
         Ok(license)
     }
@@ -146,6 +149,7 @@ impl ActLicense {
             key: opened.key,
             binding: opened.binding,
             version: opened.version,
+            stored_clock: opened.state.device.box_time,
             state: opened.state,
             stale: false,
         };
@@ -201,6 +205,7 @@ impl ActLicense {
         self.stale = true;
         replace(self.host.storage.as_mut(), &file_name(serial), &bytes)?;
         anchor::write(&mut self.host.anchors, serial, (version, &digest, &state.anchor_key))?;
+        self.stored_clock = state.device.box_time;
         (self.key, self.binding, self.version, self.state, self.stale) =
             (key, binding, version, state, false);
         Ok(())
@@ -297,7 +302,14 @@ impl Container for ActLicense {
         now: Timestamp,
         entropy: &mut dyn Entropy,
     ) -> Result<Usable, ContainerError> {
-        self.change(entropy, |device, _| Ok(device.consume(firm_code, request, now)?))
+        let mut device = self.state.device.clone();
+        let usable = device.consume(firm_code, request, now)?;
+        if !self.stale && device.can_wait(&self.state.device, self.stored_clock) {
+            self.state.device = device;
+        } else {
+            self.write(ActState { device, ..self.state.clone() }, entropy)?;
+        }
+        Ok(usable)
     }
 
     fn prove(

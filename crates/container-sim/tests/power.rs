@@ -8,6 +8,7 @@ mod harness;
 use container_sim::{Container, ContainerError};
 use harness::{Place, template};
 use licensing_core::access::AccessRequest;
+use licensing_core::device::CLOCK_LAG_MAX;
 use licensing_core::ids::{ContainerKind, ContainerSerial, LicenseId, TicketId};
 use licensing_core::item::ItemPolicy;
 use licensing_core::terms::{LicenseTerms, Tolerance};
@@ -193,5 +194,45 @@ fn the_power_may_fail_again_and_again() {
             }
             story.open();
         }
+    }
+}
+
+/// A plain use changes nothing but the clock, and costs no write; the clock in storage never lags by a minute.
+#[test]
+fn a_plain_use_is_not_written_and_the_clock_hardly_goes_back() {
+    for kind in KINDS {
+        let mut story = Story::begin(kind);
+        story.create().unwrap();
+        story.activate().unwrap();
+        let request = AccessRequest::product(product());
+        let mut container = story.open();
+        let mut used_at = |secs: u64| {
+            let before = story.place.files.operations();
+            container.consume(firm(), &request, NOW.plus_secs(secs), &mut TestEntropy::new(53)).unwrap();
+            story.place.files.operations() - before
+        };
+        assert_eq!([0, 1, CLOCK_LAG_MAX - 1].map(&mut used_at), [0; 3], "{kind}");
+        assert!(used_at(CLOCK_LAG_MAX) > 0, "{kind}: a minute has passed");
+        assert_eq!(used_at(2 * CLOCK_LAG_MAX - 1), 0, "{kind}");
+        drop(container);
+        story.place.reboot(&mut TestEntropy::new(1));
+        let mut container = story.open();
+        let judged = |container: &mut dyn Container| {
+            container.prove(firm(), &request, &[7; 32], NOW).unwrap().judged_at
+        };
+        assert_eq!(
+            judged(container.as_mut()),
+            NOW.plus_secs(CLOCK_LAG_MAX),
+            "{kind}: the computer's clock was set back"
+        );
+        // What is written for another reason takes the clock along.
+        container
+            .consume(firm(), &request, NOW.plus_secs(CLOCK_LAG_MAX + 9), &mut TestEntropy::new(54))
+            .unwrap();
+        let units = AccessRequest { units: 1, ..request };
+        container.consume(firm(), &units, NOW, &mut TestEntropy::new(55)).unwrap();
+        drop(container);
+        story.place.reboot(&mut TestEntropy::new(2));
+        assert_eq!(judged(story.open().as_mut()), NOW.plus_secs(CLOCK_LAG_MAX + 9), "{kind}");
     }
 }

@@ -14,6 +14,8 @@ use crate::preactivation::PreActivation;
 use crate::step::{ChainLink, StepId};
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+use crate::user::session::Session;
+use crate::user::{User, UserName};
 
 /// A context kept as a receipt: the proof that something was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +134,34 @@ pub enum Change {
     SetReconciling(Option<Timestamp>),
     /// Inserts or updates an API token.
     PutToken(crate::token::ApiToken),
+    /// Inserts or updates a user.
+    PutUser(User),
+    /// Inserts a session.
+    InsertSession(Session),
+    /// A session was used; one that has ended stays ended.
+    SeeSession {
+        /// The session.
+        hash: Digest,
+        /// When.
+        at: Timestamp,
+    },
+    /// Ends a session; one that has ended already is left as it is.
+    EndSession {
+        /// The session.
+        hash: Digest,
+    },
+    /// Ends the sessions of a user, all but one.
+    EndSessionsOf {
+        /// The user.
+        user: UserName,
+        /// The one that stays.
+        except: Option<Digest>,
+    },
+    /// Forgets sessions whose time was over at a moment.
+    ForgetSessions {
+        /// The moment.
+        until: Timestamp,
+    },
     /// Keeps a context as a receipt; one that is kept already is left as it is.
     KeepReceipt(Receipt),
 }

@@ -6,7 +6,7 @@ mod context;
 mod usage;
 
 pub use apply::{Applied, ApplyReport};
-pub use usage::Proof;
+pub use usage::{CLOCK_LAG_MAX, Proof};
 
 use crate::codec::{Decode, Encode};
 use crate::crypto::digest::hash;

@@ -49,6 +49,7 @@ pub mod time;
 pub mod token;
 pub mod trust;
 pub mod update_item;
+pub mod user;
 pub mod vendor;
 pub mod work;
 pub mod zoo;

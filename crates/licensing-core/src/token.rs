@@ -98,12 +98,14 @@ pub enum Permission {
     HistoryRead,
     /// Manage API tokens.
     TokenWrite,
+    /// Manage users.
+    UserWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 12] = [
+pub const PERMISSIONS: [Permission; 13] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -115,6 +117,7 @@ pub const PERMISSIONS: [Permission; 12] = [
     Permission::ContainerWrite,
     Permission::HistoryRead,
     Permission::TokenWrite,
+    Permission::UserWrite,
     Permission::ServerWrite,
 ];
 
@@ -156,9 +159,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_admin_manages_tokens() {
+    fn only_the_admin_manages_tokens_and_users() {
         for (role, _) in ROLES {
             assert_eq!(role.allows(Permission::TokenWrite), role == Role::Admin);
+            assert_eq!(role.allows(Permission::UserWrite), role == Role::Admin);
         }
     }
 

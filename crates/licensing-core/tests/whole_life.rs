@@ -440,6 +440,30 @@ pub(crate) fn a_cleared_container_loses_what_it_should_not_have() {
 }
 
 #[test]
+pub(crate) fn a_cleared_container_loses_it_though_the_vendor_wants_something_else_back() {
+    let mut story = Story::new(ContainerKind::Act);
+    let (ticket, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 3);
+    let (other, wanted) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 1);
+    story.activated(ticket);
+    story.activated(other);
+    let copy = story.device.clone();
+    let context = story.server.context(&mut story.device);
+    let update = story.server.give_back(&context, ticket, &[(license, Some(2))]).unwrap();
+    story.finish(&update);
+    story.device = copy;
+    story.server.now = story.server.now.plus_days(1);
+    assert_eq!(code(story.activate(ticket, &[])), "manipulation_detected");
+    story.server.withdraw(wanted).unwrap();
+    story.server.clear(story.device.serial).unwrap();
+    let context = story.server.context(&mut story.device);
+    let update = story.server.automatic_update(&context).unwrap();
+    story.finish(&update);
+    let held: Vec<_> = story.products().iter().map(|product| (product.license, product.quantity)).collect();
+    assert_eq!(held, [(license, 1)], "one contact is enough for both");
+    story.server.check_books();
+}
+
+#[test]
 pub(crate) fn a_restored_server_notices_and_takes_over_from_contexts() {
     let mut story = Story::new(ContainerKind::Act);
     let (ticket, license) = story.server.order(LicenseTerms::default(), ItemPolicy::default(), 3);

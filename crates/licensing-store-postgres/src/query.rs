@@ -108,6 +108,30 @@ macro_rules! token {
     };
 }
 
+macro_rules! user {
+    ($tail:literal) => {
+        concat!(
+            "SELECT name, roles, password, password_set_at, must_change, factor, factor_confirmed, factor_step,
+            recovery, failures, failed_at, signed_in_at, created_at, disabled_at, version FROM users ",
+            $tail
+        )
+    };
+}
+
+macro_rules! session {
+    ($tail:literal) => {
+        concat!(
+            "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin, agent FROM sessions ",
+            $tail
+        )
+    };
+}
+
+pub(crate) const SESSION_AND_USER: &str = "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin,
+    agent, name, roles, password, password_set_at, must_change, factor, factor_confirmed, factor_step, recovery,
+    failures, failed_at, signed_in_at, created_at, disabled_at, version
+    FROM sessions JOIN users ON name = owner WHERE hash = $1";
+
 macro_rules! approval {
     ($tail:literal) => {
         concat!(
@@ -146,5 +170,5 @@ pub(crate) const ORDER: &str = "SELECT id, customer, comment, ticket, content, c
 
 pub(crate) use {
     activation, activation_columns, approval, container, firm, item, license, license_columns,
-    license_tables, live, receipt, step, ticket, token,
+    license_tables, live, receipt, session, step, ticket, token, user,
 };

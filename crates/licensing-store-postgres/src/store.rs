@@ -23,6 +23,8 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
@@ -312,6 +314,26 @@ impl Store for PostgresStore {
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
         self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {
+        let name = name.as_str().to_owned();
+        self.find(query::user!("WHERE name = $1"), values![name], "users", rows::user)
+    }
+
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>> {
+        let after = after.map(|name| name.as_str().to_owned()).unwrap_or_default();
+        let sql = query::user!("WHERE name > $1 ORDER BY name LIMIT $2");
+        self.select(sql, values![after, i64::from(limit)], "users", rows::user)
+    }
+
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>> {
+        self.find(query::SESSION_AND_USER, values![hash.to_vec()], "sessions", rows::session_and_user)
+    }
+
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
+        let sql = query::session!("WHERE owner = $1 ORDER BY begun_at DESC, hash");
+        self.select(sql, values![user.as_str().to_owned()], "sessions", rows::session)
     }
 
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {

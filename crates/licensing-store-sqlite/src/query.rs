@@ -34,6 +34,17 @@ pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
 pub(crate) const TOKEN: &str =
     "SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens";
 
+pub(crate) const USER: &str = "SELECT recovery, factor_confirmed, factor_step, factor, name, roles, password,
+    password_set_at, must_change, failures, failed_at, signed_in_at, created_at, disabled_at, version FROM users";
+
+pub(crate) const SESSION: &str =
+    "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin, agent FROM sessions";
+
+pub(crate) const SESSION_AND_USER: &str = "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin,
+    agent, recovery, factor_confirmed, factor_step, factor, name, roles, password, password_set_at, must_change,
+    failures, failed_at, signed_in_at, created_at, disabled_at, version
+    FROM sessions JOIN users ON name = owner WHERE hash = ?";
+
 pub(crate) const EVENT: &str =
     "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container, firm_code,
     quantity, proof, detail FROM events";

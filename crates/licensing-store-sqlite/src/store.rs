@@ -20,6 +20,8 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
@@ -284,6 +286,34 @@ impl Store for SqliteStore {
         self.threads.read(|db| {
             let sql = format!("{} ORDER BY name", query::TOKEN);
             all(db, "tokens", &sql, [], rows::token)
+        })
+    }
+
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name = ?", query::USER);
+            one(db, "users", &sql, params![name.as_str()], rows::user)
+        })
+    }
+
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name > ? ORDER BY name LIMIT ?", query::USER);
+            let after = after.as_ref().map(UserName::as_str).unwrap_or_default();
+            all(db, "users", &sql, params![after, limit], rows::user)
+        })
+    }
+
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>> {
+        self.threads.read(move |db| {
+            one(db, "sessions", query::SESSION_AND_USER, params![hash], rows::session_and_user)
+        })
+    }
+
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE owner = ? ORDER BY begun_at DESC, hash", query::SESSION);
+            all(db, "sessions", &sql, params![user.as_str()], rows::session)
         })
     }
 

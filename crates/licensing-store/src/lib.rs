@@ -50,6 +50,8 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
 
 pub use search::{DayCount, FoundCustomer, OPEN_COUNTED, Open, SearchHits, SearchQuery};
@@ -218,6 +220,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
+
+    /// A user.
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>>;
+
+    /// Users in order of their names, after `after`.
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>>;
+
+    /// The session whose secret has this hash, with its user, as one snapshot.
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>>;
+
+    /// The sessions of a user, newest first, also those whose time is over and that were not yet forgotten.
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>>;
 
     /// Live activations of a license line, oldest first.
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;

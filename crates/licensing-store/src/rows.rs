@@ -2,6 +2,7 @@
 //! fetched differs. A column that cannot be read is damage, never absence.
 
 mod records;
+mod users;
 
 use licensing_core::ids::{ContainerKind, ContainerSerial, CustomerId, FirmCode};
 use licensing_core::time::Timestamp;
@@ -13,6 +14,7 @@ pub use records::{
     order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
     ticket_and_code, token, unfinished,
 };
+pub use users::{FactorColumns, roles_text, session, session_and_user, user};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,8 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::ticket::Ticket;
 use licensing_core::token::{ApiToken, Role};
+use licensing_core::user::session::{Session, Stage};
+use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
 use licensing_core::work::{ProofMaster, ServerRules, Work};
 use licensing_store::{
     ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, Store,
@@ -36,6 +38,11 @@ pub const LICENSE: LicenseId = LicenseId([1; 16]);
 
 const APPROVAL: ApprovalId = ApprovalId([1; 16]);
 const PRE_ACTIVATION: PreActivationId = PreActivationId([1; 16]);
+
+/// The only user.
+fn user_name() -> UserName {
+    UserName::new("a").expect("plain data")
+}
 
 /// The container a receipt was kept of; it is on the blacklist.
 fn listed() -> ContainerSerial {
@@ -144,6 +151,19 @@ fn decided() -> ChangeSet {
     }));
     changes.push(Change::InsertConversion { id: PRE_ACTIVATION, serial });
     changes.push(Change::SetReconciling(Some(NOW)));
+    let factor = SecondFactor { sealed: vec![1], confirmed: true, last_step: 1, recovery: vec![[1; 32]] };
+    let user = User::new(user_name(), vec![Role::Admin], PasswordHash::new("phc".into()), false, NOW);
+    changes.push(Change::PutUser(User { second_factor: Some(factor), ..user }));
+    changes.push(Change::InsertSession(Session {
+        hash: [1; 32],
+        user: user_name(),
+        stage: Stage::Full,
+        created_at: NOW,
+        last_seen: NOW,
+        expires_at: NOW.plus_days(1),
+        origin: None,
+        agent: String::new(),
+    }));
     changes
 }
 
@@ -161,7 +181,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 27] = [
+pub const READS: [(&str, Read); 31] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -184,6 +204,10 @@ pub const READS: [(&str, Read); 27] = [
     ("container", |store, serial| block_on(store.container(serial)).map(text)),
     ("firms_of_container", |store, serial| block_on(store.firms_of_container(serial)).map(text)),
     ("token", |store, _| block_on(store.token([1; 32])).map(text)),
+    ("user", |store, _| block_on(store.user(user_name())).map(text)),
+    ("list_users", |store, _| block_on(store.list_users(None, 9)).map(text)),
+    ("session", |store, _| block_on(store.session([1; 32])).map(text)),
+    ("sessions_of", |store, _| block_on(store.sessions_of(user_name())).map(text)),
     ("events", |store, _| block_on(store.events(EventQuery { limit: 9, ..EventQuery::default() })).map(text)),
     ("receipt", |store, _| block_on(store.receipt([1; 32])).map(text)),
     ("answered", |store, _| block_on(store.answered([1; 32])).map(text)),
@@ -208,7 +232,7 @@ pub const READS: [(&str, Read); 27] = [
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 62] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -238,6 +262,12 @@ pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE steps SET after_digest = {00}", "facts", "steps", "after_digest"),
     ("UPDATE contexts SET hash = {00}", "facts", "contexts", "hash"),
     ("UPDATE tokens SET roles = 'king'", "token", "tokens", "roles"),
+    ("UPDATE users SET roles = 'king'", "user", "users", "roles"),
+    ("UPDATE users SET recovery = {00}", "session", "sessions", "recovery"),
+    ("UPDATE users SET failures = -1", "list_users", "users", "failures"),
+    ("UPDATE sessions SET stage = 'x'", "session", "sessions", "stage"),
+    ("UPDATE sessions SET ends_at = -1", "sessions_of", "sessions", "ends_at"),
+    ("UPDATE users SET factor_step = -1", "user", "users", "factor_step"),
     ("UPDATE events SET action = 'x'", "events", "events", "action"),
     ("UPDATE receipts SET digest = {00}", "receipt", "receipts", "digest"),
     ("UPDATE requests SET fingerprint = {00}", "answered", "requests", "fingerprint"),

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::{Value, json};
+
 /// Set by `cargo xtask test --long`: the proofs run at their large size.
 pub const LONG: &str = "PROOF_LONG";
 
@@ -16,6 +18,9 @@ pub const COUNT: &str = "PROOF_COUNT";
 
 /// Set by hand: the first seed, to try others than last time.
 pub const FIRST: &str = "PROOF_FIRST";
+
+/// Set by hand: this run goes on where the last one of the same commit ended, and its figures are added to those kept.
+pub const CONTINUE: &str = "PROOF_CONTINUE";
 
 /// Set by hand: only the history of this seed.
 pub const SEED: &str = "PROOF_SEED";
@@ -102,28 +107,44 @@ pub struct Figures {
 
 impl Figures {
     /// Prints the figures and keeps them with the commit. Call it when everything held: a proof that failed has
-    /// panicked before. Those of a long run are kept beside those of the others.
+    /// panicked before. Those of a long run are kept beside those of the others. A run that goes on where one of the
+    /// same commit has ended adds to it, so that hours need not be in one piece.
     ///
     /// # Panics
-    /// The file cannot be written.
-    pub fn tell(&self) {
+    /// The file cannot be written, or the run was to go on and there is nothing that it continues.
+    pub fn tell(mut self) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/proofs");
+        std::fs::create_dir_all(&folder).expect("a folder for figures");
+        let long = if setting(LONG).is_some() { "long-" } else { "" };
+        let file = folder.join(format!("{long}{}.json", self.name));
+        if setting(CONTINUE).is_some() {
+            let kept = std::fs::read(&file).expect("figures to go on from");
+            self.add(&serde_json::from_slice(&kept).expect("figures"));
+        }
         let seeds = self.seeds.map(|(first, last)| format!(", seeds {first} to {last}")).unwrap_or_default();
         let more: String = self.more.iter().map(|(name, value)| format!(", {value} {name}")).collect();
         println!(
             "PROOF {}: {} {}{seeds}{more}: nothing lost, nothing doubled",
             self.name, self.count, self.unit
         );
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/proofs");
-        std::fs::create_dir_all(&folder).expect("a folder for figures");
-        let seeds = self.seeds.map_or("null".to_owned(), |(first, last)| format!("[{first},{last}]"));
-        let more: Vec<String> = self.more.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        let Self { name, what, count, unit, .. } = self;
-        let (commit, more) = (commit(), more.join(","));
-        let long = if setting(LONG).is_some() { "long-" } else { "" };
-        let text = format!(
-            "{{\"name\":\"{name}\",\"what\":\"{what}\",\"count\":{count},\"unit\":\"{unit}\",\"seeds\":{seeds},\
-             \"commit\":\"{commit}\",\"more\":{{{more}}}}}\n"
-        );
-        std::fs::write(folder.join(format!("{long}{name}.json")), text).expect("a file for figures");
+        let more: serde_json::Map<String, Value> =
+            self.more.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let Self { name, what, count, unit, seeds, .. } = self;
+        let kept = json!({ "name": name, "what": what, "count": count, "unit": unit, "seeds": seeds,
+            "commit": commit(), "more": more });
+        std::fs::write(file, format!("{kept}\n")).expect("a file for figures");
+    }
+
+    fn add(&mut self, kept: &Value) {
+        assert_eq!(kept["commit"], commit(), "only a run of the same commit can be continued");
+        let number = |value: &Value| value.as_u64().expect("a number");
+        if let Some((first, last)) = self.seeds {
+            assert_eq!(number(&kept["seeds"][1]) + 1, first, "{FIRST} has to be the seed after the last");
+            self.seeds = Some((number(&kept["seeds"][0]), last));
+        }
+        self.count += number(&kept["count"]);
+        for (name, value) in &mut self.more {
+            *value += number(&kept["more"][*name]);
+        }
     }
 }

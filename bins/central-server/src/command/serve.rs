@@ -104,6 +104,7 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         tolerance: config.tolerance()?,
         selection: config.selection()?,
         restore_similarity: config.restore.similarity,
+        sessions: config.session_rules(),
     };
     let metrics = Arc::new(Metrics::new(now));
     Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))

@@ -3,7 +3,9 @@
 pub(super) mod lists;
 pub(super) mod look;
 pub(super) mod pages;
+pub(super) mod sessions;
 pub(super) mod transfer;
+pub(super) mod users;
 pub(super) mod vendor;
 
 use std::future::Future;
@@ -33,6 +35,8 @@ pub(super) struct Call {
     pub(super) route: &'static str,
     /// Where this server is for whoever asks, without a slash at the end.
     pub(super) base: String,
+    /// What the client says it is.
+    pub(super) agent: String,
 }
 
 /// What runs behind a route.
@@ -116,6 +120,6 @@ impl Call {
 
     /// The same, for requests with an API token.
     fn vendor_idempotency(&self) -> Option<Idempotency> {
-        self.authorized.credential().and_then(|credential| self.idempotency(credential))
+        self.authorized.credential().and_then(|credential| self.idempotency(&credential))
     }
 }

@@ -111,6 +111,8 @@ pub struct Card {
     storage: Box<dyn Storage>,
     entropy: Box<dyn Entropy + Send>,
     state: ChipState,
+    /// The clock as it is in storage.
+    stored_clock: Timestamp,
     sequence: u64,
     selected: bool,
     chain: Vec<u8>,
@@ -177,7 +179,18 @@ impl Card {
         sequence: u64,
     ) -> Self {
         let (chain, response) = (Vec::new(), Vec::new());
-        Self { storage, entropy, state, sequence, selected: false, chain, response, error: None }
+        let stored_clock = state.device.box_time;
+        Self {
+            storage,
+            entropy,
+            state,
+            stored_clock,
+            sequence,
+            selected: false,
+            chain,
+            response,
+            error: None,
+        }
     }
 
     /// Sends a command to the card and gives its answer: data and status word.
@@ -278,6 +291,7 @@ impl Card {
             self.selected = false;
             return Err(error.into());
         }
+        self.stored_clock = state.device.box_time;
         (self.state, self.sequence) = (state, self.sequence + 1);
         Ok(())
     }
@@ -307,7 +321,11 @@ impl Card {
         }
         let mut device = self.state.device.clone();
         let usable = device.consume(firm_code, request, now)?;
-        self.commit(device)?;
+        if device.can_wait(&self.state.device, self.stored_clock) {
+            self.state.device = device;
+        } else {
+            self.commit(device)?;
+        }
         Ok(encode(&usable))
     }
 

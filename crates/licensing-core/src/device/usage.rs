@@ -10,6 +10,10 @@ use crate::product::ProductItem;
 use crate::time::Timestamp;
 use crate::zoo::{self, Bug};
 
+/// How far the clock that a container keeps in its storage may lag behind the one it judges by, in seconds. Whoever
+/// cuts the power and sets the computer's clock back gains no more than this.
+pub const CLOCK_LAG_MAX: u64 = 60;
+
 /// A container's answer to an application's challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub struct Proof {
@@ -83,7 +87,7 @@ impl DeviceState {
     }
 
     /// Uses a product: as [`DeviceState::check`], and takes the asked units and starts a usage period. Persist
-    /// the changed state before telling the application it may run.
+    /// the changed state before telling the application it may run, unless [`DeviceState::can_wait`].
     ///
     /// # Errors
     /// The reason why the product cannot be used; nothing has changed.
@@ -109,6 +113,14 @@ impl DeviceState {
             return Ok(Usable { units_left: product.units, usable_until: product.usable_until(), ..usable });
         }
         Ok(usable)
+    }
+
+    /// Whether this state, which came out of `before`, need not be stored yet: nothing is different but the clock, and
+    /// the clock in storage does not lag by [`CLOCK_LAG_MAX`].
+    #[must_use]
+    pub fn can_wait(&self, before: &Self, stored_clock: Timestamp) -> bool {
+        let lag = self.box_time.secs().saturating_sub(stored_clock.secs());
+        lag < CLOCK_LAG_MAX && Self { box_time: self.box_time, ..before.clone() } == *self
     }
 
     /// Answers a challenge for a product that can be used.

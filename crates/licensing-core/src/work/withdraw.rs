@@ -1,5 +1,5 @@
-//! The first half of the vendor's part: what the vendor wants back leaves the container, and so does what should
-//! never have been in it.
+//! The first half of the vendor's part: what should never have been in the container leaves it, and so does what the
+//! vendor wants back.
 
 use crate::activation::ActivationState;
 use crate::event::Action;
@@ -10,6 +10,8 @@ use crate::zoo::{self, Bug};
 
 impl Work {
     pub(super) fn vendor_first(&mut self, settled: &Settled) -> Result<(), Decline> {
+        // First, because it needs a container in which nothing is unproven; then what follows fits the books.
+        self.sweep(settled)?;
         let going: Vec<ActivationId> = self
             .here(settled)
             .filter(|a| a.withdraw && matches!(a.state, ActivationState::Active { .. }))
@@ -21,7 +23,7 @@ impl Work {
             let step = self.append_step(self.removals(&going)?)?.id;
             self.begin_returns(&going, step, Action::WithdrawalIssued)?;
         }
-        self.sweep(settled)
+        Ok(())
     }
 
     /// Notes that a step takes these activations out.

@@ -19,7 +19,7 @@ use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::ApiToken;
 
 use super::{Reader, secs, serial_of};
 use crate::{
@@ -364,11 +364,10 @@ pub fn registered(row: &Reader<'_>) -> Result<(Timestamp, ContainerSerial), Stor
 
 /// An API token.
 pub fn token(row: &Reader<'_>) -> Result<ApiToken, StoreError> {
-    let roles = |text: String| text.split_whitespace().map(Role::from_name).collect::<Option<Vec<Role>>>();
     Ok(ApiToken {
         hash: row.bytes("hash")?,
         name: row.get("name")?,
-        roles: row.map("roles", roles)?,
+        roles: row.map("roles", |text: String| super::users::roles(&text))?,
         created_at: row.time("created_at")?,
         expires_at: row.maybe_time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,
