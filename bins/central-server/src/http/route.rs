@@ -173,6 +173,8 @@ const BASIC: &[Route] = &[
     },
     lists::LIST_ORDERS,
     lists::LIST_TRANSFERS,
+    lists::SEARCH,
+    lists::STATISTICS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",
