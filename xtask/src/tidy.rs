@@ -104,7 +104,11 @@ const PROOF_FEATURES: &[&str] = &["testing", "zoo"];
 
 const LINES_MAX: usize = 600;
 /// Files that may be longer, with the reason.
-const LONG_FILES: &[(&str, &str)] = &[("crates/licensing-wire/src/json.rs", "one uniform table of messages")];
+const LONG_FILES: &[(&str, &str)] = &[
+    ("bins/central-server/src/http/route.rs", "one uniform table of routes"),
+    ("crates/licensing-wire/src/json.rs", "one uniform table of messages"),
+    ("crates/licensing-wire/src/problem/table.rs", "one uniform table of problems"),
+];
 
 /// Checks all rules.
 pub(crate) fn run() -> Result<()> {

@@ -7,6 +7,7 @@ mod relocate;
 mod restore;
 mod serve;
 mod sign;
+mod user;
 
 pub use failure::tell;
 pub use init::run as initialise;
@@ -19,6 +20,8 @@ use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::{FirmCode, FlashName};
 use licensing_core::limits::GRANT_DAYS_MAX;
 use licensing_core::origin::Origin;
+use licensing_core::token::{ROLES, Role};
+use licensing_core::user::UserName;
 
 use crate::config::Config;
 use crate::data_dir::DataDir;
@@ -134,6 +137,9 @@ enum Command {
         #[arg(long, value_name = "FILE", num_args = 1.., requires = "audit")]
         context: Vec<PathBuf>,
     },
+    /// Users who sign in: the first one, and the way back in
+    #[command(subcommand)]
+    User(UserCommand),
     /// Keys
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -160,6 +166,36 @@ struct Ends {
     /// Let the source of a move be served again, and give its copy up; the copy must not be used any more
     #[arg(long, value_name = "PLACE")]
     release: Option<DatabaseUrl>,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Make a user; the password is asked for, or read from the standard input
+    Add {
+        /// Name: letters, digits, dots, hyphens, underscores, @
+        name: UserName,
+        /// What the user may do: admin, product-manager, sales, support, auditor; several times for several
+        #[arg(long, required = true, value_parser = role)]
+        role: Vec<Role>,
+        #[command(flatten)]
+        home: Home,
+    },
+    /// Set the password of a user anew, enable him and end his sessions; the password is asked for, or read from the
+    /// standard input
+    Reset {
+        /// Name
+        name: UserName,
+        /// Take the second factor away, too
+        #[arg(long)]
+        remove_second_factor: bool,
+        #[command(flatten)]
+        home: Home,
+    },
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    let known = || ROLES.map(|(_, name)| name).join(", ");
+    Role::from_name(word).ok_or_else(|| format!("expected one of {}", known()))
 }
 
 #[derive(Debug, Subcommand)]
@@ -242,6 +278,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 );
             }
             println!("API token with the admin role: {}", data.admin_token().display());
+            println!("next, for who signs in: central-server user add NAME --role admin");
             println!("keep {} apart from the server: it is needed only for a new firm key", root_key(&data));
             Ok(())
         }
@@ -256,6 +293,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Restore { home, from } => restore::run(&home, from.as_deref()),
         Command::Move { ends, data, json } => relocate::run(&ends, &DataDir::new(data), json),
         Command::Doctor { home, audit, context } => care::doctor(&home, audit.then_some(context.as_slice())),
+        Command::User(command) => user::run(command),
         Command::Keys(KeysCommand::Rotate { data }) => care::rotate(&DataDir::new(data)),
         Command::Grant(GrantCommand::Origin { origin, data, firm_code, days, out }) => {
             sign::grant(&DataDir::new(data), firm_code, origin, days, out.as_deref())

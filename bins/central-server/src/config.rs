@@ -11,6 +11,8 @@ use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
+use crate::service::SessionRules;
+use crate::webhooks::{Network, Sender};
 
 /// The documented file with every default.
 pub const SAMPLE: &str = include_str!("config/central.toml");
@@ -37,8 +39,12 @@ pub struct Config {
     pub activation: Activation,
     /// Restoring act licenses.
     pub restore: Restore,
+    /// Sessions of users.
+    pub sessions: Sessions,
     /// Validity of issuing keys.
     pub issuing: Issuing,
+    /// Telling events to other programs.
+    pub webhooks: Webhooks,
     /// Logging.
     pub log: Log,
 }
@@ -119,6 +125,16 @@ pub struct Restore {
     pub similarity: u32,
 }
 
+/// Sessions of users.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// Hours after which a user has to sign in again, however much he does.
+    pub hours: u32,
+    /// Minutes without a request after which a session ends.
+    pub idle_minutes: u32,
+}
+
 /// Validity of issuing keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -127,6 +143,20 @@ pub struct Issuing {
     pub certificate_days: u32,
     /// Days before its end at which an issuing key is replaced.
     pub rotate_before_days: u32,
+}
+
+/// Telling events to other programs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Networks events may be sent to although they are private; without TLS only there.
+    pub allowed_networks: Vec<String>,
+    /// Seconds for a receiver to answer.
+    pub timeout_secs: u64,
+    /// Seconds between attempts with one event.
+    pub retry_secs: Vec<u64>,
+    /// Days after which a receiver that takes nothing is disabled; 0 for never.
+    pub disable_after_days: u32,
 }
 
 /// Logging.
@@ -149,7 +179,9 @@ impl Default for Config {
             templates: Templates::default(),
             activation: Activation::default(),
             restore: Restore::default(),
+            sessions: Sessions::default(),
             issuing: Issuing::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }
@@ -199,9 +231,53 @@ impl Default for Templates {
     }
 }
 
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { hours: 12, idle_minutes: 30 }
+    }
+}
+
 impl Default for Issuing {
     fn default() -> Self {
         Self { certificate_days: 365, rotate_before_days: 30 }
+    }
+}
+
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allowed_networks: Vec::new(),
+            timeout_secs: 15,
+            retry_secs: vec![5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            disable_after_days: 10,
+        }
+    }
+}
+
+impl Webhooks {
+    fn networks(&self) -> anyhow::Result<Vec<Network>> {
+        let read = |text: &String| {
+            text.parse().map_err(|why| anyhow::anyhow!("webhooks.allowed_networks: {text}: {why}"))
+        };
+        self.allowed_networks.iter().map(read).collect()
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.networks()?;
+        anyhow::ensure!((1..=60).contains(&self.timeout_secs), "webhooks.timeout_secs must be from 1 to 60");
+        let sound = |pause: &u64| (1..=604_800).contains(pause);
+        anyhow::ensure!(
+            (1..=50).contains(&self.retry_secs.len()) && self.retry_secs.iter().all(sound),
+            "webhooks.retry_secs must be 1 to 50 numbers from 1 to 604800"
+        );
+        Ok(())
+    }
+
+    /// What sends to receivers, within these bounds.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        // What was read was checked; a network that is none is allowed nothing.
+        Sender::new(self.networks().unwrap_or_default(), std::time::Duration::from_secs(self.timeout_secs))
     }
 }
 
@@ -228,6 +304,7 @@ impl Config {
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
+        config.webhooks.check()?;
         let limits = &config.limits;
         let in_range = [
             ("limits.body_bytes", (1024..=64 << 20).contains(&limits.body_bytes)),
@@ -238,6 +315,8 @@ impl Config {
             ("limits.header_timeout_secs", (1..=3600).contains(&limits.header_timeout_secs)),
             ("limits.shutdown_timeout_secs", (1..=3600).contains(&limits.shutdown_timeout_secs)),
             ("restore.similarity", (1..=100).contains(&config.restore.similarity)),
+            ("sessions.hours", (1..=168).contains(&config.sessions.hours)),
+            ("sessions.idle_minutes", (2..=1440).contains(&config.sessions.idle_minutes)),
             ("issuing.certificate_days", (2..=3650).contains(&config.issuing.certificate_days)),
             (
                 "issuing.rotate_before_days",
@@ -282,6 +361,13 @@ impl Config {
         let known = SELECTION_RULES.iter().find(|(_, word)| *word == self.activation.selection);
         let unknown = || anyhow::anyhow!("activation.selection: expected free, all or older");
         known.map(|(rule, _)| *rule).ok_or_else(unknown)
+    }
+
+    /// How long sessions last.
+    #[must_use]
+    pub fn session_rules(&self) -> SessionRules {
+        let Sessions { hours, idle_minutes } = self.sessions;
+        SessionRules { longest_secs: u64::from(hours) * 3600, idle_secs: u64::from(idle_minutes) * 60 }
     }
 
     /// The keys of the dongle makers to trust.
@@ -331,7 +417,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 9, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 11, "as many settings as fields");
     }
 
     #[test]
@@ -362,6 +448,8 @@ mod tests {
             "[containers]\ntrusted_makers = [\"00\"]",
             "[issuing]\nrotate_before_days = 365",
             "[log]\nlevel = \"loud\"",
+            "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
+            "[webhooks]\nretry_secs = []",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }

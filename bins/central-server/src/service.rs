@@ -4,6 +4,7 @@ mod approvals;
 mod attempt;
 mod blacklist;
 mod failure;
+mod feed;
 mod history;
 mod items;
 mod licenses;
@@ -12,16 +13,21 @@ mod orders;
 mod preactivations;
 mod receipts;
 mod reconciliation;
+mod search;
+mod second_factor;
+mod sessions;
 mod templates;
 mod tickets;
 pub mod tokens;
 mod transfers;
+pub mod users;
+mod webhooks;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use licensing_core::Entropy;
 use licensing_core::crypto::sign::PublicKey;
-use licensing_core::event::Actor;
+use licensing_core::event::{Action, Actor};
 use licensing_core::ids::FirmCode;
 use licensing_core::refusal::Refusal;
 use licensing_core::terms::Tolerance;
@@ -29,17 +35,23 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 pub use attempt::Idempotency;
 pub use failure::Failure;
+pub use feed::{FeedQuery, envelope, read_actions};
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
+pub use search::{STATISTICS_DAYS_MAX, SearchRights};
+pub use sessions::{SessionRules, SignedIn, Source, Visitor, session_answer};
 pub use tickets::Holder;
 pub use transfers::Wish;
 
 use crate::keys::{FirmKeys, KeyRing};
 use crate::metrics::Metrics;
+use crate::password::Passwords;
 use crate::system::{Clock, Randomness, SystemEntropy};
 
 /// Most entries a page holds, and how many it holds when not told.
@@ -65,6 +77,8 @@ pub struct Rules {
     pub selection: SelectionRule,
     /// How similar two computers must be for a restore, from 0 to 100.
     pub restore_similarity: u32,
+    /// How long sessions last.
+    pub sessions: SessionRules,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
@@ -76,6 +90,17 @@ pub struct Answer {
     pub content_type: &'static str,
     /// The body.
     pub body: Vec<u8>,
+    /// What becomes of the session the browser keeps.
+    pub cookie: Option<Cookie>,
+}
+
+/// What becomes of the session a browser keeps.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Cookie {
+    /// It keeps this secret from now on.
+    Keep(Zeroizing<String>),
+    /// It keeps none.
+    Forget,
 }
 
 impl std::fmt::Debug for Answer {
@@ -92,7 +117,7 @@ impl Answer {
     /// The message cannot be written as JSON, which is our fault.
     pub fn json(status: u16, message: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_vec(message).map_err(|error| Failure::fault(error.to_string()))?;
-        Ok(Self { status, content_type: "application/json", body })
+        Ok(Self { status, content_type: "application/json", body, cookie: None })
     }
 }
 
@@ -105,6 +130,10 @@ pub struct Service {
     randomness: Arc<dyn Randomness>,
     metrics: Arc<Metrics>,
     stripes: attempt::Stripes,
+    passwords: Passwords,
+    /// Changes when something was committed here.
+    news: watch::Sender<()>,
+    stopping: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Service {
@@ -131,6 +160,9 @@ impl Service {
             randomness: Arc::new(SystemEntropy::default()),
             metrics,
             stripes: attempt::Stripes::default(),
+            passwords: Passwords::default(),
+            news: watch::Sender::new(()),
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -160,6 +192,29 @@ impl Service {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Changes whenever this process has committed events.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Becomes true when the process is to stop: whoever waits for something goes away.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Tells whoever waits for something to go away.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Events were committed.
+    fn happened(&self, events: &[Action]) {
+        self.metrics.happened(events);
+        self.news.send_replace(());
     }
 
     /// The keys in use.
@@ -194,7 +249,9 @@ impl Service {
 }
 
 /// Runs work that keeps a processor busy away from the threads that serve connections.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::fault(format!("a worker thread failed: {error}")))

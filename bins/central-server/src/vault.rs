@@ -60,6 +60,19 @@ impl Vault {
         text.parse().map_err(|_| VerifyError::CannotOpen)
     }
 
+    /// The keyed hash of a recovery code of a user.
+    #[must_use]
+    pub fn recovery_hash(&self, user: &str, code: &str) -> Digest {
+        let parts = Zeroizing::new(format!("{user}\n{code}"));
+        keyed_hash(&self.pepper, "recovery code", parts.as_bytes())
+    }
+
+    /// What every form in a session carries: proof that it is one of our pages that was sent.
+    #[must_use]
+    pub fn form_token(&self, session: &Digest) -> String {
+        to_hex(&keyed_hash(&self.pepper, "form", session))
+    }
+
     /// Encrypts bytes for the database under a key of their own, bound to `aad`.
     #[must_use]
     pub fn seal(&self, domain: &str, plain: &[u8], aad: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
@@ -92,6 +105,19 @@ pub fn new_token(entropy: &mut dyn Entropy) -> Zeroizing<String> {
 #[must_use]
 pub fn token_hash(token: &str) -> Digest {
     hash("api token", &[token.as_bytes()])
+}
+
+/// The secret of a fresh session: 256 random bits. Only the browser ever has it; the server keeps [`session_hash`].
+#[must_use]
+pub fn new_session(entropy: &mut dyn Entropy) -> Zeroizing<String> {
+    let secret: Zeroizing<[u8; 32]> = Zeroizing::new(random(entropy));
+    Zeroizing::new(to_hex(&secret[..]))
+}
+
+/// The hash under which a session is stored.
+#[must_use]
+pub fn session_hash(secret: &str) -> Digest {
+    hash("session", &[secret.as_bytes()])
 }
 
 #[cfg(test)]

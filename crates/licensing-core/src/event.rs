@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 /// Who acts, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Name of an API token, or `ticket holder`, or `container`.
+    /// `user:` and the name of a user, or the name of an API token, or `ticket holder`, or `container`.
     pub name: String,
     /// Network address, when there is one.
     pub origin: Option<String>,
@@ -111,6 +111,40 @@ actions! {
     TokenCreated = "token_created",
     /// An API token was revoked.
     TokenRevoked = "token_revoked",
+    /// A user was created.
+    UserCreated = "user_created",
+    /// The roles of a user were changed.
+    UserRolesChanged = "user_roles_changed",
+    /// A user was disabled; his sessions have ended.
+    UserDisabled = "user_disabled",
+    /// A user was enabled again.
+    UserEnabled = "user_enabled",
+    /// A user has set a new password; his other sessions have ended.
+    PasswordChanged = "password_changed",
+    /// Somebody else has set a one-time password for a user; the user's sessions have ended.
+    PasswordReset = "password_reset",
+    /// A user has a second factor now.
+    SecondFactorAdded = "second_factor_added",
+    /// A user has no second factor any more.
+    SecondFactorRemoved = "second_factor_removed",
+    /// A recovery code was used in the place of a second factor.
+    RecoveryCodeUsed = "recovery_code_used",
+    /// A user has signed in.
+    SignedIn = "signed_in",
+    /// A user has signed out.
+    SignedOut = "signed_out",
+    /// Sessions of a user were ended.
+    SessionsEnded = "sessions_ended",
+    /// Signing in was refused; the outcome says why.
+    SignInRefused = "sign_in_refused",
+    /// A receiver of events was made.
+    WebhookCreated = "webhook_created",
+    /// A receiver of events was changed: its address, what it is told, its secrets, or from where.
+    WebhookChanged = "webhook_changed",
+    /// A receiver of events is told nothing any more.
+    WebhookDisabled = "webhook_disabled",
+    /// A receiver of events was removed.
+    WebhookRemoved = "webhook_removed",
 }
 
 /// Something that happened.

@@ -49,7 +49,9 @@ pub mod time;
 pub mod token;
 pub mod trust;
 pub mod update_item;
+pub mod user;
 pub mod vendor;
+pub mod webhook;
 pub mod work;
 pub mod zoo;
 

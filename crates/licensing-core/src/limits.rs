@@ -27,6 +27,8 @@ pub const SIGNATURES_MAX: usize = 4;
 
 /// Characters in an item id, order id or customer id.
 pub const ID_CHARS_MAX: usize = 64;
+/// Characters in the name of a user.
+pub const USER_NAME_CHARS_MAX: usize = 64;
 /// Bytes of UTF-8 in a display name.
 pub const NAME_BYTES_MAX: usize = 256;
 /// Bytes of UTF-8 in a free text or comment.

@@ -98,12 +98,16 @@ pub enum Permission {
     HistoryRead,
     /// Manage API tokens.
     TokenWrite,
+    /// Manage users.
+    UserWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
+    /// Manage the receivers of events.
+    WebhookWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 12] = [
+pub const PERMISSIONS: [Permission; 14] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -115,7 +119,9 @@ pub const PERMISSIONS: [Permission; 12] = [
     Permission::ContainerWrite,
     Permission::HistoryRead,
     Permission::TokenWrite,
+    Permission::UserWrite,
     Permission::ServerWrite,
+    Permission::WebhookWrite,
 ];
 
 /// An API token as stored: the secret itself is only known to its holder.
@@ -156,9 +162,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_admin_manages_tokens() {
+    fn only_the_admin_manages_tokens_and_users() {
         for (role, _) in ROLES {
             assert_eq!(role.allows(Permission::TokenWrite), role == Role::Admin);
+            assert_eq!(role.allows(Permission::UserWrite), role == Role::Admin);
         }
     }
 

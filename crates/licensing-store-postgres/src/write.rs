@@ -1,6 +1,8 @@
 //! The interpreter of change sets: what each change is in SQL.
 
 mod decisions;
+mod users;
+mod webhooks;
 
 use std::collections::HashSet;
 
@@ -14,12 +16,12 @@ use licensing_core::item::{Item, ItemDefinition};
 use licensing_core::license::LicenseLine;
 use licensing_core::order::{Order, StoredCode};
 use licensing_core::ticket::Ticket;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::ApiToken;
 use licensing_store::document;
 
 use crate::events;
 use crate::pipeline::{Param, Step, values};
-use crate::rows::{StateColumns, secs, serial_number, signed};
+use crate::rows::{StateColumns, roles_text, secs, serial_number, signed};
 
 /// An update that must hit exactly one row, or the facts were not current: where it hits none the division fails, and
 /// the transaction with it, without anybody having to wait for the answer.
@@ -100,6 +102,17 @@ impl Batch {
             Change::InsertConversion { id, serial } => self.insert_conversion(*id, *serial),
             Change::SetReconciling(since) => self.set_reconciling(*since),
             Change::PutToken(token) => self.put_token(token),
+            Change::PutUser(user) => self.put_user(user),
+            Change::InsertSession(session) => self.insert_session(session),
+            Change::SeeSession { .. }
+            | Change::EndSession { .. }
+            | Change::EndSessionsOf { .. }
+            | Change::ForgetSessions { .. } => self.change_sessions(change),
+            Change::PutWebhook(webhook) => self.put_webhook(webhook),
+            Change::RemoveWebhook { name, version } => self.remove_webhook(name, *version),
+            Change::PutProgress(progress) => self.put_progress(progress),
+            Change::Park(parked) => self.park(parked),
+            Change::Unpark { webhook, sequence } => self.unpark(webhook, *sequence),
             Change::KeepReceipt(receipt) => self.keep_receipt(receipt),
         }
     }
@@ -391,7 +404,7 @@ impl Batch {
     }
 
     fn put_token(&mut self, token: &ApiToken) {
-        let roles = token.roles.iter().map(|role: &Role| role.name()).collect::<Vec<_>>().join(" ");
+        let roles = roles_text(&token.roles);
         let (expires_at, revoked_at) = (token.expires_at.map(secs), token.revoked_at.map(secs));
         let hash = token.hash.to_vec();
         if token.version > 0 {

@@ -34,6 +34,17 @@ pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
 pub(crate) const TOKEN: &str =
     "SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens";
 
+pub(crate) const USER: &str = "SELECT recovery, factor_confirmed, factor_step, factor, name, roles, password,
+    password_set_at, must_change, failures, failed_at, signed_in_at, created_at, disabled_at, version FROM users";
+
+pub(crate) const SESSION: &str =
+    "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin, agent FROM sessions";
+
+pub(crate) const SESSION_AND_USER: &str = "SELECT hash, owner, stage, begun_at, last_seen, ends_at, origin,
+    agent, recovery, factor_confirmed, factor_step, factor, name, roles, password, password_set_at, must_change,
+    failures, failed_at, signed_in_at, created_at, disabled_at, version
+    FROM sessions JOIN users ON name = owner WHERE hash = ?";
+
 pub(crate) const EVENT: &str =
     "SELECT sequence, at, action, outcome, actor, origin, ticket, license, container, firm_code,
     quantity, proof, detail FROM events";
@@ -54,3 +65,15 @@ pub(crate) const OF_UNFINISHED: &str =
     (SELECT customer FROM licenses l WHERE l.id = activations.license) AS customer,
     (SELECT document FROM licenses l JOIN definitions d ON d.hash = l.definition WHERE l.id = activations.license)
     AS document, ";
+
+/// License lines with their customers.
+pub(crate) fn found() -> String {
+    LICENSE.replacen("SELECT ", "SELECT l.customer AS customer, ", 1)
+}
+pub(crate) const WEBHOOK: &str =
+    "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
+    p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version
+    FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name";
+
+pub(crate) const PARKED: &str =
+    "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked";

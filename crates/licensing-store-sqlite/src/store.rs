@@ -8,6 +8,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -19,19 +20,22 @@ use licensing_core::preactivation::PreActivation;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
+use licensing_core::user::session::Session;
+use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, Store, StoreError, StoreFuture, StoredEvent,
-    TicketContents, TransferQuery, UnfinishedTransfer,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 use crate::threads::Threads;
-use crate::{audit, lists, load, query};
+use crate::{audit, lists, load, query, search};
 
 /// Connections for reading.
 const READERS: usize = 4;
@@ -286,6 +290,60 @@ impl Store for SqliteStore {
         })
     }
 
+    fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name = ?", query::USER);
+            one(db, "users", &sql, params![name.as_str()], rows::user)
+        })
+    }
+
+    fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE name > ? ORDER BY name LIMIT ?", query::USER);
+            let after = after.as_ref().map(UserName::as_str).unwrap_or_default();
+            all(db, "users", &sql, params![after, limit], rows::user)
+        })
+    }
+
+    fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>> {
+        self.threads.read(move |db| {
+            one(db, "sessions", query::SESSION_AND_USER, params![hash], rows::session_and_user)
+        })
+    }
+
+    fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE owner = ? ORDER BY begun_at DESC, hash", query::SESSION);
+            all(db, "sessions", &sql, params![user.as_str()], rows::session)
+        })
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.threads.read(|db| {
+            let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
+            Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.threads.read(|db| {
+            let sql = format!("{} ORDER BY w.name", query::WEBHOOK);
+            all(db, "webhooks", &sql, [], rows::webhook)
+        })
+    }
+
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        self.threads.read(move |db| {
+            let state = if query.dead { "dead_at IS NOT NULL" } else { "dead_at IS NULL" };
+            let sql = format!(
+                "{} WHERE webhook = ? AND {state} AND sequence > ? ORDER BY sequence LIMIT ?",
+                query::PARKED
+            );
+            let params = params![query.webhook, signed(query.after), query.limit];
+            all(db, "webhook_parked", &sql, params, rows::parked)
+        })
+    }
+
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
         self.threads.read(move |db| {
             let sql = format!(
@@ -307,6 +365,23 @@ impl Store for SqliteStore {
 
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
         self.threads.read(move |db| lists::unfinished(db, &query))
+    }
+
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
+        self.threads.read(move |db| search::search(db, &query))
+    }
+
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>> {
+        self.threads.read(move |db| search::activity(db, actions, (from, until)))
+    }
+
+    fn open(&self) -> StoreFuture<'_, Open> {
+        self.threads.read(|db| search::open(db))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {

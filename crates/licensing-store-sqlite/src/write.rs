@@ -1,6 +1,8 @@
 //! The interpreter of change sets.
 
 mod decisions;
+mod users;
+mod webhooks;
 
 use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
@@ -11,11 +13,11 @@ use licensing_core::item::{Item, ItemDefinition};
 use licensing_core::license::LicenseLine;
 use licensing_core::order::{Order, StoredCode};
 use licensing_core::ticket::Ticket;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::ApiToken;
 use licensing_store::{CommitError, document};
 use rusqlite::{Connection, ErrorCode, Params, params};
 
-use crate::rows::{StateColumns, commit_error, secs, serial_number, signed};
+use crate::rows::{StateColumns, commit_error, roles_text, secs, serial_number, signed};
 
 type Written = Result<(), CommitError>;
 
@@ -93,6 +95,17 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         )
         .map(|_| ()),
         Change::PutToken(token) => put_token(db, token),
+        Change::PutUser(user) => users::put_user(db, user),
+        Change::InsertSession(session) => users::insert_session(db, session),
+        Change::SeeSession { hash, at } => users::see_session(db, hash, *at),
+        Change::EndSession { hash } => users::end_session(db, hash),
+        Change::EndSessionsOf { user, except } => users::end_sessions_of(db, user, except.as_ref()),
+        Change::ForgetSessions { until } => users::forget_sessions(db, *until),
+        Change::PutWebhook(webhook) => webhooks::put_webhook(db, webhook),
+        Change::RemoveWebhook { name, version } => webhooks::remove_webhook(db, name, *version),
+        Change::PutProgress(progress) => webhooks::put_progress(db, progress),
+        Change::Park(parked) => webhooks::park(db, parked),
+        Change::Unpark { webhook, sequence } => webhooks::unpark(db, webhook, *sequence),
         Change::KeepReceipt(receipt) => keep_receipt(db, receipt),
     }
 }
@@ -358,7 +371,7 @@ fn insert_step(db: &Connection, serial: ContainerSerial, firm_code: FirmCode, st
 }
 
 fn put_token(db: &Connection, token: &ApiToken) -> Written {
-    let roles = token.roles.iter().map(|role: &Role| role.name()).collect::<Vec<_>>().join(" ");
+    let roles = roles_text(&token.roles);
     let (expires_at, revoked_at) = (token.expires_at.map(secs), token.revoked_at.map(secs));
     if token.version > 0 {
         let sql = "UPDATE tokens SET roles = ?, expires_at = ?, revoked_at = ?, version = version + 1

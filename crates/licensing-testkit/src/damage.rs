@@ -20,13 +20,17 @@ use licensing_core::step::ChainLink;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::ticket::Ticket;
 use licensing_core::token::{ApiToken, Role};
+use licensing_core::user::session::{Session, Stage};
+use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
+use licensing_core::webhook::Progress;
 use licensing_core::work::{ProofMaster, ServerRules, Work};
 use licensing_store::{
-    ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, Store,
-    StoreError, TransferQuery,
+    ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, ParkedQuery,
+    Store, StoreError, TransferQuery,
 };
 
 use crate::TestEntropy;
+use crate::conformance::webhooks::{parked, webhook};
 use crate::server::{NOW, Server, actor, definition, firm};
 
 /// The only ticket.
@@ -36,6 +40,11 @@ pub const LICENSE: LicenseId = LicenseId([1; 16]);
 
 const APPROVAL: ApprovalId = ApprovalId([1; 16]);
 const PRE_ACTIVATION: PreActivationId = PreActivationId([1; 16]);
+
+/// The only user.
+fn user_name() -> UserName {
+    UserName::new("a").expect("plain data")
+}
 
 /// The container a receipt was kept of; it is on the blacklist.
 fn listed() -> ContainerSerial {
@@ -144,6 +153,22 @@ fn decided() -> ChangeSet {
     }));
     changes.push(Change::InsertConversion { id: PRE_ACTIVATION, serial });
     changes.push(Change::SetReconciling(Some(NOW)));
+    let factor = SecondFactor { sealed: vec![1], confirmed: true, last_step: 1, recovery: vec![[1; 32]] };
+    let user = User::new(user_name(), vec![Role::Admin], PasswordHash::new("phc".into()), false, NOW);
+    changes.push(Change::PutUser(User { second_factor: Some(factor), ..user }));
+    changes.push(Change::InsertSession(Session {
+        hash: [1; 32],
+        user: user_name(),
+        stage: Stage::Full,
+        created_at: NOW,
+        last_seen: NOW,
+        expires_at: NOW.plus_days(1),
+        origin: None,
+        agent: String::new(),
+    }));
+    changes.push(Change::PutWebhook(webhook("erp", 0)));
+    changes.push(Change::PutProgress(Progress::new("erp".to_owned(), 1)));
+    changes.push(Change::Park(parked("erp", 1)));
     changes
 }
 
@@ -161,7 +186,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 27] = [
+pub const READS: [(&str, Read); 33] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -184,6 +209,10 @@ pub const READS: [(&str, Read); 27] = [
     ("container", |store, serial| block_on(store.container(serial)).map(text)),
     ("firms_of_container", |store, serial| block_on(store.firms_of_container(serial)).map(text)),
     ("token", |store, _| block_on(store.token([1; 32])).map(text)),
+    ("user", |store, _| block_on(store.user(user_name())).map(text)),
+    ("list_users", |store, _| block_on(store.list_users(None, 9)).map(text)),
+    ("session", |store, _| block_on(store.session([1; 32])).map(text)),
+    ("sessions_of", |store, _| block_on(store.sessions_of(user_name())).map(text)),
     ("events", |store, _| block_on(store.events(EventQuery { limit: 9, ..EventQuery::default() })).map(text)),
     ("receipt", |store, _| block_on(store.receipt([1; 32])).map(text)),
     ("answered", |store, _| block_on(store.answered([1; 32])).map(text)),
@@ -203,12 +232,17 @@ pub const READS: [(&str, Read); 27] = [
     ("blacklist_version", |store, _| block_on(store.blacklist_version()).map(text)),
     ("preactivation", |store, _| block_on(store.preactivation(PRE_ACTIVATION, listed())).map(text)),
     ("reconciling", |store, _| block_on(store.reconciling()).map(text)),
+    ("webhooks", |store, _| block_on(store.webhooks()).map(text)),
+    ("parked", |store, _| {
+        let webhook = "erp".to_owned();
+        block_on(store.parked(ParkedQuery { webhook, dead: false, after: 0, limit: 9 })).map(text)
+    }),
     ("firm_books", |store, _| block_on(store.firm_books(None, 9)).map(text)),
 ];
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 67] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -238,6 +272,12 @@ pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE steps SET after_digest = {00}", "facts", "steps", "after_digest"),
     ("UPDATE contexts SET hash = {00}", "facts", "contexts", "hash"),
     ("UPDATE tokens SET roles = 'king'", "token", "tokens", "roles"),
+    ("UPDATE users SET roles = 'king'", "user", "users", "roles"),
+    ("UPDATE users SET recovery = {00}", "session", "sessions", "recovery"),
+    ("UPDATE users SET failures = -1", "list_users", "users", "failures"),
+    ("UPDATE sessions SET stage = 'x'", "session", "sessions", "stage"),
+    ("UPDATE sessions SET ends_at = -1", "sessions_of", "sessions", "ends_at"),
+    ("UPDATE users SET factor_step = -1", "user", "users", "factor_step"),
     ("UPDATE events SET action = 'x'", "events", "events", "action"),
     ("UPDATE receipts SET digest = {00}", "receipt", "receipts", "digest"),
     ("UPDATE requests SET fingerprint = {00}", "answered", "requests", "fingerprint"),
@@ -265,6 +305,11 @@ pub const DAMAGES: [(&str, &str, &str, &str); 56] = [
     ("UPDATE server_state SET reconciling = -1", "facts", "server_state", "reconciling"),
     ("DELETE FROM server_state", "reconciling", "server_state", "reconciling"),
     ("UPDATE receipts SET bytes = {}, hash = {00}", "firm_books", "receipts", "hash"),
+    ("UPDATE webhooks SET actions = 'x'", "webhooks", "webhooks", "actions"),
+    ("UPDATE webhooks SET disabled_at = 1", "webhooks", "webhooks", "disabled_at"),
+    ("UPDATE webhook_progress SET lease = {00}", "webhooks", "webhooks", "lease"),
+    ("DELETE FROM webhook_progress", "webhooks", "webhooks", "reached"),
+    ("UPDATE webhook_parked SET attempts = -1", "parked", "webhook_parked", "attempts"),
 ];
 
 const LEDGER: &str = "license: the ledger differs from the activations";
@@ -283,10 +328,11 @@ const GENERATION: &str = "activation: of another ticket, or of a generation its 
 const CUSTOMER: &str = "license: listed under another customer than its ticket";
 const REPLACED: &str = "license: it and its replacement do not name each other";
 const SUPERSEDED: &str = "activation: given up for lost in a container that was not shut out";
+const TOLD: &str = "webhook: what it is still to be told is not known, or beyond the events";
 const STEP: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
-pub const BOOKS: [(&str, &[&str]); 30] = [
+pub const BOOKS: [(&str, &[&str]); 33] = [
     ("UPDATE licenses SET fresh = 3", &[]),
     ("UPDATE licenses SET fresh = 4", &[TOTAL]),
     ("UPDATE licenses SET fresh = 2, activating = 3", &[LEDGER]),
@@ -317,6 +363,9 @@ pub const BOOKS: [(&str, &[&str]); 30] = [
     ("UPDATE licenses SET replaced_by = id", &[]),
     ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN]),
     ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[]),
+    ("UPDATE webhook_progress SET reached = 0", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 9", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 1", &[]),
     ("UPDATE containers SET status = 'normal'", &[LISTED]),
     ("UPDATE containers SET status = 'blacklisted'", &[LISTED]),
     ("UPDATE licenses SET quantity = 6", &[TOTAL, LISTED]),

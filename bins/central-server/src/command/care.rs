@@ -22,7 +22,7 @@ use crate::served::Served;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
 /// The database of a server, as its settings say.
-fn database(home: &Home) -> anyhow::Result<Database> {
+pub(super) fn database(home: &Home) -> anyhow::Result<Database> {
     Database::new(home.place(&settings(&home.data(), None)?)?)
 }
 

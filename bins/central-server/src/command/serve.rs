@@ -55,7 +55,10 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "reachable from other computers without TLS: tickets and tokens can be read");
         }
-        let serving = http::serve(App::new(Arc::clone(&service), config), listener, stop);
+        let app = App::new(Arc::clone(&service), config);
+        let serving = async {
+            tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
+        };
         tokio::select! {
             never = served.clone().keep(service.store()) => match never {},
             () = serving => {}
@@ -111,6 +114,7 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         tolerance: config.tolerance()?,
         selection: config.selection()?,
         restore_similarity: config.restore.similarity,
+        sessions: config.session_rules(),
     };
     let metrics = Arc::new(Metrics::new(now));
     Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))

@@ -1,17 +1,22 @@
 //! Admission: who asks, and may he. A handler gets an [`Authorized`], which only this module makes.
 
+mod cookie;
+
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, header};
 use data_encoding::BASE64;
-use licensing_core::crypto::digest::Digest;
+use licensing_core::crypto::digest::{Digest, hash};
 use licensing_core::event::Actor;
 use licensing_core::token::{ApiToken, Permission};
+use licensing_core::user::session::Standing;
 use zeroize::Zeroizing;
 
+pub(super) use cookie::{SESSION_COOKIE, Sender, set_cookie};
+
 use crate::http::App;
-use crate::http::route::{Access, Route};
-use crate::service::{Failure, actor};
+use crate::http::route::{Access, Needs, Route, Verb};
+use crate::service::{Failure, Visitor, actor};
 
 /// Longest API token that is looked at, in bytes.
 const TOKEN_BYTES_MAX: usize = 256;
@@ -25,16 +30,29 @@ pub struct Authorized {
 
 #[derive(Debug, Clone)]
 enum Who {
-    Vendor(Box<ApiToken>),
+    Token(Box<ApiToken>),
+    User(Box<Visitor>),
     TicketHolder,
     Container,
     Anybody,
 }
 
-/// An API token as it was sent. Overwritten when dropped.
-pub(super) struct Credential(Zeroizing<String>);
+/// An API token or the secret of a session, as it was sent. Overwritten when dropped.
+pub(super) enum Credential {
+    Token(Zeroizing<String>),
+    /// What stands for a user, and who has sent it.
+    Session(Zeroizing<String>, Sender),
+}
 
 impl Credential {
+    /// The token after `Bearer`; where nothing is after `Authorization`, the session of the cookie.
+    pub(super) fn of(headers: &HeaderMap, sender: Sender) -> Option<Self> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            return Self::bearer(headers);
+        }
+        cookie::session(headers).map(|secret| Self::Session(secret, sender))
+    }
+
     /// The token after `Bearer`.
     pub(super) fn bearer(headers: &HeaderMap) -> Option<Self> {
         let (scheme, token) = scheme(headers)?;
@@ -54,7 +72,7 @@ impl Credential {
 
     fn sound(token: &str) -> Option<Self> {
         let sound = !token.is_empty() && token.len() <= TOKEN_BYTES_MAX;
-        sound.then(|| Self(Zeroizing::new(token.to_owned())))
+        sound.then(|| Self::Token(Zeroizing::new(token.to_owned())))
     }
 }
 
@@ -67,7 +85,8 @@ impl Authorized {
     /// Admits a request to a route.
     ///
     /// # Errors
-    /// No valid token, a token whose roles do not allow it, or too many requests.
+    /// No valid token and no session, roles that do not allow it, a session that is used from elsewhere than our pages
+    /// or is not yet good for it, or too many requests.
     pub(super) async fn admit(
         app: &App,
         route: &Route,
@@ -75,12 +94,13 @@ impl Authorized {
         origin: Option<IpAddr>,
     ) -> Result<Self, Failure> {
         let who = match route.access {
-            Access::Vendor(permission) => Who::Vendor(vendor(app, credential, permission).await?),
+            Access::Vendor(permission) => vendor(app, route, credential, permission).await?,
+            Access::User(needs) => Who::User(user(app, route, credential, needs).await?),
             Access::TicketHolder => Who::TicketHolder,
             Access::Container => Who::Container,
             Access::Anybody => Who::Anybody,
         };
-        if !matches!(who, Who::Vendor(_)) && route.limited {
+        if !matches!(who, Who::Token(_) | Who::User(_)) && route.limited {
             app.gate.enter(origin, now_ms(app)).map_err(too_many)?;
         }
         Ok(Self { who, origin })
@@ -94,7 +114,8 @@ impl Authorized {
     /// Who asks, for the event log.
     pub(super) fn actor(&self) -> Actor {
         let name = match &self.who {
-            Who::Vendor(token) => token.name.as_str(),
+            Who::User(visitor) => return visitor.actor(self.origin),
+            Who::Token(token) => token.name.as_str(),
             Who::TicketHolder => "ticket holder",
             Who::Container => "container",
             Who::Anybody => "anybody",
@@ -102,18 +123,28 @@ impl Authorized {
         actor(name, self.origin)
     }
 
-    /// What stands for the API token where requests are told apart.
-    pub(super) fn credential(&self) -> Option<&Digest> {
+    /// What stands for the API token or the user where requests are told apart.
+    pub(super) fn credential(&self) -> Option<Digest> {
         match &self.who {
-            Who::Vendor(token) => Some(&token.hash),
+            Who::Token(token) => Some(token.hash),
+            Who::User(visitor) => Some(hash("user", &[visitor.user.name.as_str().as_bytes()])),
             Who::TicketHolder | Who::Container | Who::Anybody => None,
+        }
+    }
+
+    /// The user in his session, on routes for users.
+    pub(super) fn visitor(&self) -> Result<&Visitor, Failure> {
+        match &self.who {
+            Who::User(visitor) => Ok(visitor),
+            _ => Err(Failure::denied("unauthorized", "this needs a user who has signed in")),
         }
     }
 
     /// Whether the caller may do something beyond what the route asks for.
     pub(super) fn may(&self, app: &App, permission: Permission) -> bool {
         match &self.who {
-            Who::Vendor(token) => token.allows(permission, app.service.now()),
+            Who::Token(token) => token.allows(permission, app.service.now()),
+            Who::User(visitor) => visitor.standing == Standing::Full && visitor.user.allows(permission),
             Who::TicketHolder | Who::Container | Who::Anybody => false,
         }
     }
@@ -131,13 +162,53 @@ pub(super) fn too_many(wait: u64) -> Failure {
 
 async fn vendor(
     app: &App,
+    route: &Route,
     credential: Option<Credential>,
     permission: Permission,
-) -> Result<Box<ApiToken>, Failure> {
-    let denied = || Failure::denied("unauthorized", "this needs a valid API token");
-    let token = app.service.authenticate(&credential.ok_or_else(denied)?.0).await?.ok_or_else(denied)?;
-    if token.allows(permission, app.service.now()) {
-        return Ok(Box::new(token));
+) -> Result<Who, Failure> {
+    let denied = || Failure::denied("unauthorized", "this needs a valid API token, or to sign in");
+    let (who, allowed) = match credential.ok_or_else(denied)? {
+        Credential::Token(secret) => {
+            let token = app.service.authenticate(&secret).await?.ok_or_else(denied)?;
+            let allowed = token.allows(permission, app.service.now());
+            (Who::Token(Box::new(token)), allowed)
+        }
+        session @ Credential::Session(..) => {
+            let visitor = user(app, route, Some(session), Needs::Full).await?;
+            let allowed = visitor.user.allows(permission);
+            (Who::User(visitor), allowed)
+        }
+    };
+    if allowed { Ok(who) } else { Err(Failure::denied("forbidden", "the roles do not allow this")) }
+}
+
+/// A user in a session that is good for what is needed. What changes something must come from our own pages.
+async fn user(
+    app: &App,
+    route: &Route,
+    credential: Option<Credential>,
+    needs: Needs,
+) -> Result<Box<Visitor>, Failure> {
+    let denied = || Failure::denied("unauthorized", "this needs a user who has signed in");
+    let Some(Credential::Session(secret, sender)) = credential else { return Err(denied()) };
+    let visitor = app.service.visitor(&secret).await?.ok_or_else(denied)?;
+    if route.verb != Verb::Get && sender != Sender::OurPage {
+        return Err(origin_refused());
     }
-    Err(Failure::denied("forbidden", "the roles of this API token do not allow this"))
+    match (visitor.standing, needs) {
+        (Standing::Full, _) | (_, Needs::Begun) | (Standing::PasswordNeeded, Needs::Password) => {
+            Ok(Box::new(visitor))
+        }
+        (Standing::CodeNeeded, _) => {
+            Err(Failure::denied("second_factor_needed", "the code of the second factor is still missing"))
+        }
+        (Standing::PasswordNeeded, Needs::Full) => {
+            Err(Failure::denied("password_change_needed", "an own password has to be set first"))
+        }
+    }
+}
+
+/// The session of a browser, or signing in, from a page of somebody else.
+pub(super) fn origin_refused() -> Failure {
+    Failure::denied("origin_refused", "the request does not come from a page of this server")
 }

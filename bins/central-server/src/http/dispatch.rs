@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, Response, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use http_edge::{ClientAddress, base_url, client, drain};
 use licensing_core::random;
 use licensing_wire::binary::to_hex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::http::authorized::{Authorized, Credential, now_ms};
+use crate::http::authorized::{Authorized, Credential, Sender, now_ms, origin_refused};
 use crate::http::handlers::Call;
-use crate::http::route::{Access, Route};
+use crate::http::route::{Access, Route, Verb};
 use crate::http::{App, body, respond};
 use crate::service::{Answer, Failure};
 
@@ -104,13 +104,17 @@ pub(super) fn permit(app: &App) -> Result<OwnedSemaphorePermit, Failure> {
 
 /// Where this server is for whoever asks, without a slash at the end: as configured, else as the request says.
 fn base_of(app: &App, parts: &Parts) -> String {
-    let connection = parts.extensions.get::<ClientAddress>().copied();
-    let config = &app.config;
-    if !config.public_url.is_empty() {
-        return config.public_url.trim_end_matches('/').to_owned();
+    if app.config.public_url.is_empty() {
+        return request_base(app, parts);
     }
-    base_url(connection, &parts.headers, &config.rate.trusted_proxies)
-        .unwrap_or_else(|| format!("http://{}", config.listen))
+    app.config.public_url.trim_end_matches('/').to_owned()
+}
+
+/// Where this server is as the request says.
+fn request_base(app: &App, parts: &Parts) -> String {
+    let connection = parts.extensions.get::<ClientAddress>().copied();
+    base_url(connection, &parts.headers, &app.config.rate.trusted_proxies)
+        .unwrap_or_else(|| format!("http://{}", app.config.listen))
 }
 
 async fn run(
@@ -142,8 +146,8 @@ pub(super) async fn execute(
         let _permit = permit;
         let (app, authorized, limited) = (Arc::clone(&call.app), call.authorized.clone(), route.access);
         let outcome = (route.handler)(call).await;
-        if matches!(limited, Access::TicketHolder) {
-            count_wrong_ticket(&app, &authorized, &outcome);
+        if matches!(limited, Access::TicketHolder | Access::Anybody) {
+            count_wrong_secret(&app, &authorized, &outcome);
         }
         outcome
     }));
@@ -155,9 +159,10 @@ pub(super) async fn execute(
     }
 }
 
-fn count_wrong_ticket(app: &App, authorized: &Authorized, outcome: &Result<Answer, Failure>) {
+/// Wrong tickets and passwords: whoever guesses waits.
+fn count_wrong_secret(app: &App, authorized: &Authorized, outcome: &Result<Answer, Failure>) {
     if let Err(failure) = outcome
-        && matches!(failure.code(), "ticket_mistyped" | "ticket_unknown")
+        && matches!(failure.code(), "ticket_mistyped" | "ticket_unknown" | "sign_in_failed")
     {
         app.gate.wrong_ticket(authorized.origin(), now_ms(app));
     }
@@ -181,6 +186,7 @@ async fn prepare(
     };
     let base = base_of(app, &parts);
     let bytes = body::read(&parts.headers, body, app.config.limits.body_bytes).await?;
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Ok(Call {
         app: Arc::clone(app),
         authorized,
@@ -190,6 +196,7 @@ async fn prepare(
         idempotency_key: key,
         route: route.name,
         base,
+        agent: agent.unwrap_or_default().to_owned(),
     })
 }
 
@@ -201,8 +208,14 @@ async fn admit(
     params: Option<Vec<String>>,
     parts: &Parts,
 ) -> Result<(Authorized, Vec<String>, Query, Option<String>), Failure> {
-    let authorized =
-        Authorized::admit(app, route, Credential::bearer(&parts.headers), origin(app, parts)).await?;
+    let (base, public) = (request_base(app, parts), app.config.public_url.trim_end_matches('/'));
+    let sender = Sender::of(&parts.headers, &[&base, public]);
+    // Nobody else's page may sign a browser in.
+    if route.access == Access::Anybody && route.verb == Verb::Post && sender == Sender::Elsewhere {
+        return Err(origin_refused());
+    }
+    let credential = Credential::of(&parts.headers, sender);
+    let authorized = Authorized::admit(app, route, credential, origin(app, parts)).await?;
     if route.request.is_some() {
         body::says_json(&parts.headers)?;
     }

@@ -1,9 +1,12 @@
 //! What runs behind each route: reads the message, calls the service.
 
+pub(super) mod events;
 pub(super) mod lists;
 pub(super) mod look;
 pub(super) mod pages;
+pub(super) mod sessions;
 pub(super) mod transfer;
+pub(super) mod users;
 pub(super) mod vendor;
 
 use std::future::Future;
@@ -33,6 +36,8 @@ pub(super) struct Call {
     pub(super) route: &'static str,
     /// Where this server is for whoever asks, without a slash at the end.
     pub(super) base: String,
+    /// What the client says it is.
+    pub(super) agent: String,
 }
 
 /// What runs behind a route.
@@ -93,7 +98,11 @@ impl Call {
 
     /// A query parameter that is a day or a time.
     fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Failure> {
-        Ok(self.value(name).map(|value| options::parse_begin(name, value)).transpose()?)
+        let moment = self.value(name).map(|value| options::parse_begin(name, value)).transpose();
+        moment.map_err(|_| {
+            let message = format!("{name}: expected a day like 2030-01-31 or an RFC 3339 time");
+            Failure::denied("invalid_value", message)
+        })
     }
 
     /// Entries on a page.
@@ -112,6 +121,6 @@ impl Call {
 
     /// The same, for requests with an API token.
     fn vendor_idempotency(&self) -> Option<Idempotency> {
-        self.authorized.credential().and_then(|credential| self.idempotency(credential))
+        self.authorized.credential().and_then(|credential| self.idempotency(&credential))
     }
 }

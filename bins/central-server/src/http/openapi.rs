@@ -4,6 +4,7 @@ use licensing_wire::problem::TABLE;
 use licensing_wire::schema::schemas;
 use serde_json::{Map, Value, json};
 
+use crate::http::authorized::SESSION_COOKIE;
 use crate::http::route::{Access, ROUTES, Route};
 
 /// The interface as an OpenAPI 3.1 document.
@@ -25,7 +26,10 @@ pub fn document() -> Value {
         "paths": paths,
         "components": {
             "schemas": with_codes(schemas()),
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "session": { "type": "apiKey", "in": "cookie", "name": SESSION_COOKIE },
+            },
         },
     })
 }
@@ -70,9 +74,13 @@ fn operation(route: &Route) -> Value {
         let content = json!({ "application/json": { "schema": schema(name) } });
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
-    if let Access::Vendor(permission) = route.access {
-        operation["security"] = json!([{ "token": [] }]);
-        operation["x-permission"] = json!(format!("{permission:?}"));
+    match route.access {
+        Access::Vendor(permission) => {
+            operation["security"] = json!([{ "token": [] }, { "session": [] }]);
+            operation["x-permission"] = json!(format!("{permission:?}"));
+        }
+        Access::User(_) => operation["security"] = json!([{ "session": [] }]),
+        Access::Anybody | Access::TicketHolder | Access::Container => {}
     }
     operation
 }
@@ -86,7 +94,9 @@ fn parameters(route: &Route) -> Vec<Value> {
         let text = json!({ "type": "string" });
         parameters.push(json!({ "name": name, "in": "query", "description": description, "schema": text }));
     }
-    if route.request.is_some() && !matches!(route.access, Access::Container) {
+    if route.request.is_some()
+        && !matches!(route.access, Access::Container | Access::User(_) | Access::Anybody)
+    {
         parameters.push(json!({
             "name": "Idempotency-Key",
             "in": "header",

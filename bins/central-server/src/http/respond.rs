@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use licensing_wire::binary::to_base64;
 use licensing_wire::problem::Problem;
 
+use crate::http::authorized::set_cookie;
 use crate::service::{Answer, Failure};
 
 /// Headers of every response: nothing is cached, nothing is interpreted as anything else, nothing is framed.
@@ -32,7 +33,14 @@ pub(super) fn response(status: u16, content_type: &'static str, body: Vec<u8>) -
 
 /// An answer.
 pub(super) fn answer(answer: Answer) -> Response<Body> {
-    response(answer.status, answer.content_type, answer.body)
+    let mut response = response(answer.status, answer.content_type, answer.body);
+    if let Some(cookie) = &answer.cookie
+        && let Ok(mut value) = HeaderValue::from_str(&set_cookie(cookie))
+    {
+        value.set_sensitive(true);
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
 }
 
 /// What is told of a failure. One of ours shows nothing but the number of the incident, which was logged.

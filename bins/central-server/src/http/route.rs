@@ -1,12 +1,13 @@
 //! The route table: every address of the server, what it needs, what it takes and gives. Router, admission,
 //! OpenAPI document and the authorisation test are all made from it.
 
+mod events;
 mod lists;
 
 use licensing_core::token::Permission;
 use licensing_wire::soap::Version;
 
-use crate::http::handlers::{Handler, look, pages, transfer, vendor};
+use crate::http::handlers::{Handler, look, pages, sessions, transfer, users, vendor};
 
 /// A method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +41,25 @@ pub enum Access {
     TicketHolder,
     /// A context, in the body; the container is its own credential.
     Container,
-    /// An API token with this permission.
+    /// An API token or a user with this permission.
     Vendor(Permission),
+    /// A user in a session; API tokens have none.
+    User(Needs),
+}
+
+/// What the session of a user must be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Signing in has begun; the code of the second factor may be missing.
+    Begun,
+    /// Everything but an own password.
+    Password,
+    /// Everything.
+    Full,
 }
 
 /// One address with one method.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// Name in logs, metrics and the OpenAPI document.
     pub name: &'static str,
@@ -92,8 +106,37 @@ const PAGE: [(&str, &str); 2] =
 const WSDL: [(&str, &str); 3] =
     [("wsdl", "Asks for the document."), ("WSDL", "The same."), ("singleWsdl", "The same.")];
 
+/// The parts of the table.
+const PARTS: [&[Route]; 2] = [BASIC, events::ROUTES];
+
+const COUNT: usize = {
+    let (mut count, mut part) = (0, 0);
+    while part < PARTS.len() {
+        count += PARTS[part].len();
+        part += 1;
+    }
+    count
+};
+
+const fn joined() -> [Route; COUNT] {
+    let (mut all, mut filled, mut part) = ([BASE; COUNT], 0, 0);
+    while part < PARTS.len() {
+        let mut at = 0;
+        while at < PARTS[part].len() {
+            all[filled] = PARTS[part][at];
+            filled += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
 /// Every route.
-pub static ROUTES: &[Route] = &[
+pub static ROUTES: &[Route] = &joined();
+
+/// Items, orders, licenses, containers, and what is for everybody.
+const BASIC: &[Route] = &[
     Route {
         name: "create_item",
         verb: Verb::Post,
@@ -130,6 +173,8 @@ pub static ROUTES: &[Route] = &[
     },
     lists::LIST_ORDERS,
     lists::LIST_TRANSFERS,
+    lists::SEARCH,
+    lists::STATISTICS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",
@@ -453,6 +498,205 @@ pub static ROUTES: &[Route] = &[
         summary: "Revokes the valid API token of a name, at once and for good.",
         response: Some("TokenSummary"),
         handler: |call| Box::pin(vendor::revoke_token(call)),
+        ..BASE
+    },
+    Route {
+        name: "sign_in",
+        verb: Verb::Post,
+        path: "/api/v1/session",
+        limited: true,
+        summary: "Signs a user in; the answer sets the cookie of the session.",
+        request: Some("SignInRequest"),
+        response: Some("SessionAnswer"),
+        success: &[201],
+        handler: |call| Box::pin(sessions::sign_in(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_session",
+        path: "/api/v1/session",
+        access: Access::User(Needs::Begun),
+        summary: "Tells who is signed in, and what is missing before the session is good for anything.",
+        response: Some("SessionAnswer"),
+        handler: |call| Box::pin(sessions::session(call)),
+        ..BASE
+    },
+    Route {
+        name: "sign_out",
+        verb: Verb::Delete,
+        path: "/api/v1/session",
+        access: Access::User(Needs::Begun),
+        summary: "Ends the session.",
+        response: Some("SessionAnswer"),
+        handler: |call| Box::pin(sessions::sign_out(call)),
+        ..BASE
+    },
+    Route {
+        name: "enter_code",
+        verb: Verb::Post,
+        path: "/api/v1/session/code",
+        access: Access::User(Needs::Begun),
+        summary: "Completes signing in with the code of the second factor, or a recovery code.",
+        request: Some("CodeRequest"),
+        response: Some("SessionAnswer"),
+        success: &[201],
+        handler: |call| Box::pin(sessions::enter_code(call)),
+        ..BASE
+    },
+    Route {
+        name: "own_sessions",
+        path: "/api/v1/account/sessions",
+        access: Access::User(Needs::Full),
+        summary: "Lists the sessions of the user.",
+        response: Some("SessionList"),
+        handler: |call| Box::pin(sessions::own_sessions(call)),
+        ..BASE
+    },
+    Route {
+        name: "end_other_sessions",
+        verb: Verb::Delete,
+        path: "/api/v1/account/sessions",
+        access: Access::User(Needs::Full),
+        summary: "Ends all other sessions of the user.",
+        response: Some("SessionList"),
+        handler: |call| Box::pin(sessions::end_other_sessions(call)),
+        ..BASE
+    },
+    Route {
+        name: "change_password",
+        verb: Verb::Post,
+        path: "/api/v1/account/password",
+        access: Access::User(Needs::Password),
+        summary: "Sets a new password; the other sessions of the user end.",
+        request: Some("PasswordRequest"),
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(sessions::change_password(call)),
+        ..BASE
+    },
+    Route {
+        name: "begin_second_factor",
+        verb: Verb::Post,
+        path: "/api/v1/account/second-factor",
+        access: Access::User(Needs::Full),
+        summary: "Gives the secret of a second factor, which counts once it was confirmed.",
+        request: Some("ConfirmationRequest"),
+        response: Some("SecondFactorAnswer"),
+        success: &[201],
+        handler: |call| Box::pin(sessions::begin_second_factor(call)),
+        ..BASE
+    },
+    Route {
+        name: "confirm_second_factor",
+        verb: Verb::Post,
+        path: "/api/v1/account/second-factor/confirmation",
+        access: Access::User(Needs::Full),
+        summary: "Makes the second factor count, and tells the recovery codes, this once.",
+        request: Some("CodeRequest"),
+        response: Some("RecoveryCodes"),
+        handler: |call| Box::pin(sessions::confirm_second_factor(call)),
+        ..BASE
+    },
+    Route {
+        name: "remove_own_second_factor",
+        verb: Verb::Post,
+        path: "/api/v1/account/second-factor/removal",
+        access: Access::User(Needs::Full),
+        summary: "Takes the second factor of the user away.",
+        request: Some("ConfirmationRequest"),
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(sessions::remove_own_second_factor(call)),
+        ..BASE
+    },
+    Route {
+        name: "create_user",
+        verb: Verb::Post,
+        path: "/api/v1/users",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Makes a user and tells a one-time password, this once.",
+        request: Some("UserRequest"),
+        response: Some("OneTimePassword"),
+        success: &[201],
+        handler: |call| Box::pin(users::create_user(call)),
+        ..BASE
+    },
+    Route {
+        name: "list_users",
+        path: "/api/v1/users",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Lists users in order of their names.",
+        response: Some("UserList"),
+        query: &PAGE,
+        handler: |call| Box::pin(users::users(call)),
+        ..BASE
+    },
+    Route {
+        name: "get_user",
+        path: "/api/v1/users/{name}",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Shows a user.",
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::user(call)),
+        ..BASE
+    },
+    Route {
+        name: "change_roles",
+        verb: Verb::Post,
+        path: "/api/v1/users/{name}/roles",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Gives a user other roles, which count at once.",
+        request: Some("RolesRequest"),
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::change_roles(call)),
+        ..BASE
+    },
+    Route {
+        name: "disable_user",
+        verb: Verb::Post,
+        path: "/api/v1/users/{name}/disabling",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Disables a user; his sessions end.",
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::disable_user(call)),
+        ..BASE
+    },
+    Route {
+        name: "enable_user",
+        verb: Verb::Delete,
+        path: "/api/v1/users/{name}/disabling",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Enables a user again.",
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::enable_user(call)),
+        ..BASE
+    },
+    Route {
+        name: "reset_password",
+        verb: Verb::Post,
+        path: "/api/v1/users/{name}/password",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Sets a one-time password for a user and tells it, this once; his sessions end.",
+        response: Some("OneTimePassword"),
+        handler: |call| Box::pin(users::reset_password(call)),
+        ..BASE
+    },
+    Route {
+        name: "remove_second_factor",
+        verb: Verb::Delete,
+        path: "/api/v1/users/{name}/second-factor",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Takes the second factor of a user away who has lost it; his sessions end.",
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::remove_second_factor(call)),
+        ..BASE
+    },
+    Route {
+        name: "end_sessions",
+        verb: Verb::Delete,
+        path: "/api/v1/users/{name}/sessions",
+        access: Access::Vendor(Permission::UserWrite),
+        summary: "Ends all sessions of a user.",
+        response: Some("UserSummary"),
+        handler: |call| Box::pin(users::end_sessions(call)),
         ..BASE
     },
     Route {

@@ -140,6 +140,7 @@ async fn prepare(
         idempotency_key,
         route: route.name,
         base: String::new(),
+        agent: String::new(),
     };
     Ok((route, call))
 }

@@ -92,7 +92,7 @@ impl Service {
             let events = changes.events.iter().map(|event| event.action).collect::<Vec<_>>();
             match (self.store.commit(changes).await, idempotency) {
                 (Ok(()), _) => {
-                    self.metrics.happened(&events);
+                    self.happened(&events);
                     return answer;
                 }
                 (Err(CommitError::Conflict), _) => {
@@ -108,6 +108,38 @@ impl Service {
                     }
                 }
                 (Err(error), _) => return Err(error.into()),
+            }
+        }
+        Err(Failure::try_again())
+    }
+
+    /// The same for what is answered with something else than bytes, and never repeated: what was decided is stored
+    /// before the outcome is told, a refusal's too.
+    pub(super) async fn settle<T, F, Fut>(&self, about: &[u8], decide: F) -> Result<T, Failure>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<(ChangeSet, Result<T, Failure>), Failure>>,
+    {
+        let mut queued = None;
+        for _ in 0..ATTEMPTS {
+            let (changes, outcome) = decide().await?;
+            if changes.is_empty() {
+                return outcome;
+            }
+            let events = changes.events.iter().map(|event| event.action).collect::<Vec<_>>();
+            match self.store.commit(changes).await {
+                Ok(()) => {
+                    self.metrics.happened(&events);
+                    return outcome;
+                }
+                Err(CommitError::Conflict) => {
+                    self.metrics.conflict();
+                    if queued.is_none() {
+                        queued = Some(self.stripes.lock(about).await);
+                    }
+                    tokio::task::yield_now().await;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Err(Failure::try_again())
@@ -130,6 +162,7 @@ impl Service {
             status: u16::from_be_bytes(*status),
             content_type: "application/json",
             body: body.to_vec(),
+            cookie: None,
         }))
     }
 

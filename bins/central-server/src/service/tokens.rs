@@ -5,6 +5,7 @@ use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::OrderId;
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, ROLES, Role};
+use licensing_core::user::USER_PREFIX;
 use licensing_wire::json::{TokenAnswer, TokenList, TokenRequest, TokenSummary};
 use licensing_wire::{options, time};
 
@@ -15,7 +16,7 @@ use crate::vault::{new_token, token_hash};
 /// Everything about tokens is decided one after the other; this is what they queue on.
 const ABOUT: &[u8] = b"api tokens";
 
-fn roles(words: &[String]) -> Result<Vec<Role>, Failure> {
+pub(super) fn roles(words: &[String]) -> Result<Vec<Role>, Failure> {
     let mut roles = Vec::new();
     for word in words {
         let role = Role::from_name(word).ok_or_else(|| {
@@ -67,6 +68,10 @@ impl Service {
         let name = OrderId::new(request.name.trim()).map_err(|error| {
             Failure::denied("invalid_value", format!("name: expected {}", error.expected))
         })?;
+        if name.as_str().starts_with(USER_PREFIX) {
+            let message = format!("name: {USER_PREFIX} is for users");
+            return Err(Failure::denied("invalid_value", message));
+        }
         let roles = roles(&request.roles)?;
         let expires_at = request.expires.as_deref().map(|text| options::parse_fixed_end("expires", text));
         let expires_at =

@@ -159,6 +159,7 @@ impl World {
             tolerance: config.tolerance().unwrap(),
             selection: config.selection().unwrap(),
             restore_similarity: config.restore.similarity,
+            sessions: config.session_rules(),
         };
         let (keys, metrics) = (keys::load(&data.keys()).unwrap(), Arc::new(Metrics::new(clock.now())));
         let service = Service::new(

@@ -9,8 +9,8 @@ use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::{
-    ActivationId, ApprovalId, ContainerSerial, EntryId, FirmCode, LicenseId, OrderId, PreActivationId, Text,
-    TicketId,
+    ActivationId, ApprovalId, ContainerSerial, CustomerId, EntryId, FirmCode, LicenseId, OrderId,
+    PreActivationId, Text, TicketId,
 };
 use licensing_core::license::{Ledger, LicenseLine};
 use licensing_core::order::{Order, StoredCode};
@@ -19,10 +19,13 @@ use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::ticket::Ticket;
 use licensing_core::time::Timestamp;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::ApiToken;
 
 use super::{Reader, secs, serial_of};
-use crate::{Counts, FoundLicense, StoreError, StoredEvent, UnfinishedTransfer, document};
+use crate::{
+    Counts, DayCount, FoundCustomer, FoundLicense, Open, StoreError, StoredEvent, UnfinishedTransfer,
+    document,
+};
 
 /// A ticket.
 pub fn ticket(row: &Reader<'_>) -> Result<Ticket, StoreError> {
@@ -317,6 +320,33 @@ pub fn unfinished(row: &Reader<'_>) -> Result<UnfinishedTransfer, StoreError> {
     })
 }
 
+/// A customer and when the last order was placed.
+pub fn customer(row: &Reader<'_>) -> Result<FoundCustomer, StoreError> {
+    Ok(FoundCustomer {
+        customer: row.map("customer", |text: String| CustomerId::new(text).ok())?,
+        last_order: row.time("last_order")?,
+    })
+}
+
+/// How often something happened on a day, which is told by its number.
+pub fn day_count(row: &Reader<'_>) -> Result<DayCount, StoreError> {
+    Ok(DayCount {
+        day: Timestamp::ZERO.plus_days(row.small("day")?),
+        action: row.map("action", |word: String| Action::from_name(&word))?,
+        events: row.number("events")?,
+        quantity: row.number("quantity")?,
+    })
+}
+
+/// What waits for somebody.
+pub fn open(row: &Reader<'_>) -> Result<Open, StoreError> {
+    Ok(Open {
+        approvals: row.small("approvals")?,
+        transfers: row.small("transfers")?,
+        flagged: row.small("flagged")?,
+    })
+}
+
 /// The id of a license.
 pub fn license_id(row: &Reader<'_>) -> Result<LicenseId, StoreError> {
     row.bytes("id").map(LicenseId)
@@ -334,11 +364,10 @@ pub fn registered(row: &Reader<'_>) -> Result<(Timestamp, ContainerSerial), Stor
 
 /// An API token.
 pub fn token(row: &Reader<'_>) -> Result<ApiToken, StoreError> {
-    let roles = |text: String| text.split_whitespace().map(Role::from_name).collect::<Option<Vec<Role>>>();
     Ok(ApiToken {
         hash: row.bytes("hash")?,
         name: row.get("name")?,
-        roles: row.map("roles", roles)?,
+        roles: row.map("roles", |text: String| super::users::roles(&text))?,
         created_at: row.time("created_at")?,
         expires_at: row.maybe_time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,

@@ -15,6 +15,7 @@ use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
 use licensing_core::token::{ApiToken, Role};
 use licensing_core::update_item::UpdateEffect;
+use licensing_core::user::{PasswordHash, User, UserName};
 use licensing_store::{CommitError, EventQuery, ItemQuery};
 
 use super::contract::{item, of, record};
@@ -212,6 +213,10 @@ pub fn every_versioned_record_keeps_its_version(store: Subject) {
             revoked_at: None,
             version,
         })
+    });
+    keeps_versions(&store, "user", |version| {
+        let (name, password) = (UserName::new("u").expect("a name"), PasswordHash::new(String::new()));
+        Change::PutUser(User { version, ..User::new(name, vec![], password, false, NOW) })
     });
     let line = block_on(store.license(owner.1)).expect("a read").expect("a license");
     for (version, outcome) in

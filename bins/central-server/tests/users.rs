@@ -1,0 +1,321 @@
+//! Users, their sessions and their second factor, as a browser meets them.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+
+#[path = "users/world.rs"]
+mod world;
+
+use licensing_core::time::Timestamp;
+use licensing_core::user::totp;
+use serde_json::{Value, json};
+use world::{Browser, World};
+
+const PASSWORD: &str = "four words make one";
+
+/// The code of an enrolment at a moment.
+fn code(secret: &str, at: Timestamp) -> String {
+    let secret = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).unwrap();
+    totp::code(&secret, totp::step(at))
+}
+
+#[tokio::test]
+async fn a_new_user_sets_an_own_password_before_anything_else() {
+    let world = World::new();
+    let made = world.admin("POST", "/api/v1/users", &json!({"name": "Bob", "roles": ["sales"]})).await;
+    assert_eq!((made.status, made.json["name"].as_str()), (201, Some("bob")));
+    let one_time = made.json["one_time_password"].as_str().unwrap().to_owned();
+    assert_eq!(
+        world.admin("POST", "/api/v1/users", &json!({"name": "bob", "roles": ["sales"]})).await.code(),
+        "user_exists"
+    );
+
+    let mut bob = Browser::default();
+    let entered = world.sign_in(&mut bob, "bob", &one_time).await;
+    assert_eq!(
+        (entered.status, entered.json["standing"].as_str()),
+        (201, Some("password_needed")),
+        "{entered:?}"
+    );
+    assert_eq!(world.get(&bob, "/api/v1/items").await.code(), "password_change_needed");
+    let change = |new: &str| json!({"old": one_time, "new": new});
+    for (unsuitable, code) in [("short", "password_unsuitable"), ("passwordpassword", "password_unsuitable")]
+    {
+        assert_eq!(world.post(&bob, "/api/v1/account/password", &change(unsuitable)).await.code(), code);
+    }
+    let wrong = json!({"old": "something else", "new": PASSWORD});
+    assert_eq!(world.post(&bob, "/api/v1/account/password", &wrong).await.code(), "password_wrong");
+    let changed = world.post(&bob, "/api/v1/account/password", &change(PASSWORD)).await;
+    assert_eq!((changed.status, changed.json["must_change"].as_bool()), (200, Some(false)), "{changed:?}");
+    assert_eq!(world.get(&bob, "/api/v1/items").await.status, 200, "the session goes on");
+    assert_eq!(world.get(&bob, "/api/v1/users").await.code(), "forbidden");
+    assert_eq!(world.sign_in(&mut Browser::default(), "bob", &one_time).await.code(), "sign_in_failed");
+    assert_eq!(world.sign_in(&mut Browser::default(), "BOB ", PASSWORD).await.status, 201);
+
+    // A week later nobody can use a one-time password any more.
+    let reset = world.admin("POST", "/api/v1/users/bob/password", &Value::Null).await;
+    let one_time = reset.json["one_time_password"].as_str().unwrap();
+    assert_eq!(world.get(&bob, "/api/v1/session").await.code(), "unauthorized", "his sessions have ended");
+    world.pass(7 * 86_400);
+    assert_eq!(world.sign_in(&mut Browser::default(), "bob", one_time).await.code(), "sign_in_failed");
+    let expected = [
+        "user_created",
+        "signed_in",
+        "sign_in_refused",
+        "password_changed",
+        "sign_in_refused",
+        "signed_in",
+        "password_reset",
+        "sign_in_refused",
+    ];
+    assert_eq!(world.actions().await, expected);
+    let log = world.history().await;
+    for secret in [one_time, PASSWORD] {
+        assert!(!log.to_string().contains(secret));
+    }
+    assert_eq!(log[0]["actor"], "admin");
+    assert_eq!(log[1]["actor"], "user:bob");
+    assert_eq!(log[4]["outcome"], "password_wrong");
+    assert_eq!(log[7]["outcome"], "one_time_password_over");
+}
+
+#[tokio::test]
+async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
+    let world = World::new();
+    let mut ann = world.user("ann", "support").await;
+    let begin = async |browser: &Browser, password: &str| {
+        world.post(browser, "/api/v1/account/second-factor", &json!({"password": password})).await
+    };
+    assert_eq!(begin(&ann, "wrong password").await.code(), "password_wrong");
+    let begun = begin(&ann, PASSWORD).await;
+    let secret = begun.json["secret"].as_str().unwrap().to_owned();
+    let uri = begun.json["uri"].as_str().unwrap();
+    assert!(
+        uri.starts_with("otpauth://totp/License%20central:ann?secret=") && uri.contains(&secret),
+        "{uri}"
+    );
+    let confirm = async |browser: &Browser, code: String| {
+        world.post(browser, "/api/v1/account/second-factor/confirmation", &json!({"code": code})).await
+    };
+    // What was not confirmed is not asked for.
+    assert_eq!(world.sign_in(&mut Browser::default(), "ann", PASSWORD).await.json["standing"], "full");
+    assert_eq!(confirm(&ann, "000000".into()).await.code(), "second_factor_wrong");
+    let first = code(&secret, world.now());
+    let confirmed = confirm(&ann, first.clone()).await;
+    let recovery: Vec<String> = confirmed.json["codes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(recovery.len(), 10);
+    assert_eq!(begin(&ann, PASSWORD).await.code(), "second_factor_exists");
+
+    let mut other = Browser::default();
+    let entered = world.sign_in(&mut other, "ann", PASSWORD).await;
+    assert_eq!(entered.json["standing"], "code_needed");
+    assert_eq!(world.get(&other, "/api/v1/items").await.code(), "second_factor_needed");
+    let enter = async |browser: &mut Browser, code: &str| world.enter_code(browser, code).await;
+    assert_eq!(enter(&mut other, &first).await.code(), "second_factor_wrong", "used when it was confirmed");
+    world.pass(30);
+    let second = code(&secret, world.now());
+    let before = other.clone();
+    assert_eq!(enter(&mut other, &second).await.json["standing"], "full");
+    assert_ne!(before.cookie, other.cookie, "a new secret");
+    assert_eq!(world.get(&before, "/api/v1/session").await.code(), "unauthorized");
+    assert_eq!(world.get(&other, "/api/v1/items").await.status, 200);
+    assert_eq!(enter(&mut other, &second).await.code(), "second_factor_not_due");
+    let at_once = async |code: &str| {
+        let body = json!({"name": "ann", "password": PASSWORD, "code": code});
+        world.post(&Browser::default(), "/api/v1/session", &body).await
+    };
+    assert_eq!(at_once(&second).await.code(), "sign_in_failed");
+    assert_eq!(at_once(&recovery[3].to_lowercase()).await.json["recovery_codes"], 9);
+    assert_eq!(at_once(&recovery[3]).await.code(), "sign_in_failed", "used");
+    // The half session ends by itself.
+    let mut late = Browser::default();
+    world.sign_in(&mut late, "ann", PASSWORD).await;
+    world.pass(300);
+    assert_eq!(enter(&mut late, &code(&secret, world.now())).await.code(), "unauthorized");
+
+    let removal = |password: &str| json!({"password": password});
+    let path = "/api/v1/account/second-factor/removal";
+    assert_eq!(world.post(&other, path, &removal("wrong")).await.code(), "password_wrong");
+    assert_eq!(world.post(&other, path, &removal(PASSWORD)).await.json["second_factor"], false);
+    assert_eq!(world.sign_in(&mut ann, "ann", PASSWORD).await.json["standing"], "full");
+    assert_eq!(
+        world.admin("DELETE", "/api/v1/users/ann/second-factor", &Value::Null).await.code(),
+        "second_factor_unknown"
+    );
+    assert!(world.actions().await.iter().any(|action| action == "recovery_code_used"));
+    assert!(!world.history().await.to_string().contains(&secret));
+}
+
+#[tokio::test]
+async fn guessing_makes_a_name_wait_and_tells_nothing() {
+    let world = World::new();
+    world.user("ann", "support").await;
+    let answers =
+        async |name: &str, password: &str| world.sign_in(&mut Browser::default(), name, password).await;
+    let unknown = answers("nobody", PASSWORD).await;
+    for _ in 0..5 {
+        let wrong = answers("ann", "wrong password").await;
+        assert_eq!((wrong.status, &wrong.json), (unknown.status, &unknown.json), "who exists is not told");
+    }
+    let right = answers("ann", PASSWORD).await;
+    assert_eq!((right.status, &right.json), (unknown.status, &unknown.json), "the name waits");
+    let shown = world.admin("GET", "/api/v1/users/ann", &Value::Null).await;
+    assert!(shown.json["waits_until"].is_string(), "{shown:?}");
+    world.pass(30);
+    assert_eq!(answers("ann", PASSWORD).await.status, 201);
+    let shown = world.admin("GET", "/api/v1/users/ann", &Value::Null).await;
+    assert_eq!(shown.json.get("waits_until"), None);
+    let outcomes: Vec<String> = world
+        .history()
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["outcome"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        outcomes[outcomes.len() - 7..],
+        [
+            "password_wrong",
+            "password_wrong",
+            "password_wrong",
+            "password_wrong",
+            "password_wrong",
+            "user_waits",
+            "done"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn sessions_end_when_they_are_old_unused_or_ended() {
+    let world = World::new();
+    let ann = world.user("ann", "support").await;
+    let alive = async |browser: &Browser| world.get(browser, "/api/v1/items").await.status == 200;
+    for _ in 0..23 {
+        world.pass(30 * 60 - 1);
+        assert!(alive(&ann).await, "it is used");
+    }
+    let sessions = world.get(&ann, "/api/v1/account/sessions").await;
+    let listed = &sessions.json["sessions"][0];
+    assert_eq!((listed["current"].as_bool(), listed["agent"].as_str()), (Some(true), Some("test browser")));
+    world.pass(30 * 60 + 23);
+    assert!(!alive(&ann).await, "twelve hours are over");
+
+    let mut idle = Browser::default();
+    world.sign_in(&mut idle, "ann", PASSWORD).await;
+    world.pass(30 * 60);
+    assert!(!alive(&idle).await);
+
+    let mut two = [Browser::default(), Browser::default()];
+    for browser in &mut two {
+        world.sign_in(browser, "ann", PASSWORD).await;
+    }
+    let [one, other] = two;
+    assert_eq!(
+        world.delete(&one, "/api/v1/account/sessions").await.json["sessions"].as_array().unwrap().len(),
+        1
+    );
+    assert!(alive(&one).await && !alive(&other).await);
+    let gone = world.delete(&one, "/api/v1/session").await;
+    assert!(gone.cookie.as_deref().is_some_and(|cookie| cookie.contains("Max-Age=0")), "{gone:?}");
+    assert!(!alive(&one).await);
+
+    let mut last = Browser::default();
+    world.sign_in(&mut last, "ann", PASSWORD).await;
+    assert_eq!(world.admin("DELETE", "/api/v1/users/ann/sessions", &Value::Null).await.status, 200);
+    assert!(!alive(&last).await);
+}
+
+#[tokio::test]
+async fn what_changes_about_a_user_counts_at_once() {
+    let world = World::new();
+    let mut ann = world.user("ann", "admin").await;
+    assert_eq!(world.get(&ann, "/api/v1/users").await.status, 200);
+    let path = "/api/v1/users/ann";
+    let last = world.admin("POST", &format!("{path}/roles"), &json!({"roles": ["sales"]})).await;
+    assert_eq!(last.code(), "last_admin_user");
+    assert_eq!(
+        world.admin("POST", &format!("{path}/disabling"), &Value::Null).await.code(),
+        "last_admin_user"
+    );
+    world.user("eve", "admin").await;
+    assert_eq!(world.admin("POST", &format!("{path}/roles"), &json!({"roles": ["sales"]})).await.status, 200);
+    assert_eq!(world.get(&ann, "/api/v1/users").await.code(), "forbidden");
+    assert_eq!(world.get(&ann, "/api/v1/items").await.status, 200);
+    assert_eq!(world.admin("POST", &format!("{path}/disabling"), &Value::Null).await.status, 200);
+    assert_eq!(world.get(&ann, "/api/v1/items").await.code(), "unauthorized");
+    assert_eq!(world.sign_in(&mut ann, "ann", PASSWORD).await.code(), "sign_in_failed");
+    assert_eq!(world.admin("DELETE", &format!("{path}/disabling"), &Value::Null).await.status, 200);
+    assert_eq!(world.sign_in(&mut ann, "ann", PASSWORD).await.status, 201);
+    assert_eq!(
+        world.admin("POST", "/api/v1/users/eve/roles", &json!({"roles": ["king"]})).await.code(),
+        "invalid_value"
+    );
+    assert_eq!(world.admin("GET", "/api/v1/users/nobody", &Value::Null).await.code(), "user_unknown");
+    let list = world.admin("GET", "/api/v1/users?limit=1", &Value::Null).await;
+    assert_eq!(
+        (list.json["users"][0]["name"].as_str(), list.json["next"].as_str()),
+        (Some("ann"), Some("ann"))
+    );
+}
+
+#[tokio::test]
+async fn only_pages_of_this_server_act_for_a_browser() {
+    let world = World::new();
+    let ann = world.user("ann", "admin").await;
+    let path = "/api/v1/users/ann/sessions";
+    for foreign in [
+        vec![],
+        vec![("sec-fetch-site", "cross-site")],
+        vec![("sec-fetch-site", "same-site")],
+        vec![("sec-fetch-site", "none")],
+        vec![("origin", "https://evil.example")],
+        vec![("origin", "null")],
+        vec![("sec-fetch-site", "same-origin"), ("origin", "https://evil.example")],
+    ] {
+        let answer = world.send("DELETE", path, &Value::Null, &ann, &foreign).await;
+        assert_eq!((answer.status, answer.code()), (403, "origin_refused"), "{foreign:?}");
+        // Looking changes nothing, and no other page can read what is answered.
+        assert_eq!(world.send("GET", "/api/v1/users", &Value::Null, &ann, &foreign).await.status, 200);
+    }
+    let sign_in = json!({"name": "ann", "password": PASSWORD});
+    let nobody = Browser::default();
+    let foreign = [("sec-fetch-site", "cross-site")];
+    assert_eq!(
+        world.send("POST", "/api/v1/session", &sign_in, &nobody, &foreign).await.code(),
+        "origin_refused"
+    );
+    assert_eq!(
+        world.send("POST", "/api/v1/session", &sign_in, &nobody, &[]).await.status,
+        201,
+        "not a browser"
+    );
+    let ours = [("origin", "http://central.test")];
+    assert_eq!(world.send("DELETE", path, &Value::Null, &ann, &ours).await.status, 200);
+    // A token that is wrong is not made up for by a session.
+    let mut ann = ann;
+    world.sign_in(&mut ann, "ann", PASSWORD).await;
+    let both = [("authorization", "Bearer cst_nothing"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(world.send("GET", "/api/v1/users", &Value::Null, &ann, &both).await.code(), "unauthorized");
+}
+
+#[tokio::test]
+async fn the_command_line_makes_the_first_user_and_opens_the_door_again() {
+    let world = World::new();
+    assert_eq!(world.command(&["add", "root", "--role", "admin"], "too short"), 3);
+    assert_eq!(world.command(&["add", "root", "--role", "king"], PASSWORD), 2);
+    assert_eq!(world.command(&["add", "root", "--role", "admin", "--role", "sales"], PASSWORD), 0);
+    assert_eq!(world.command(&["add", "root", "--role", "admin"], PASSWORD), 3, "exists");
+    let mut root = Browser::default();
+    assert_eq!(world.sign_in(&mut root, "root", PASSWORD).await.json["standing"], "full");
+    assert_eq!(world.command(&["reset", "nobody"], PASSWORD), 4);
+    let other = "another four words";
+    assert_eq!(world.command(&["reset", "root", "--remove-second-factor"], other), 0);
+    assert_eq!(world.get(&root, "/api/v1/session").await.code(), "unauthorized");
+    assert_eq!(world.sign_in(&mut root, "root", PASSWORD).await.code(), "sign_in_failed");
+    assert_eq!(world.sign_in(&mut root, "root", other).await.status, 201);
+}

@@ -1,0 +1,101 @@
+//! Users and their sessions. The columns of the two tables have different names, so that one row can hold both.
+
+use licensing_core::crypto::digest::Digest;
+use licensing_core::token::Role;
+use licensing_core::user::session::{Session, Stage};
+use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
+
+use super::Reader;
+use crate::StoreError;
+
+/// Roles as they are stored.
+#[must_use]
+pub fn roles_text(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(" ")
+}
+
+/// The roles of a stored text.
+pub(super) fn roles(text: &str) -> Option<Vec<Role>> {
+    text.split_whitespace().map(Role::from_name).collect()
+}
+
+/// A user's second factor as it is stored.
+#[derive(Debug, Default)]
+pub struct FactorColumns {
+    /// The secret, encrypted.
+    pub factor: Option<Vec<u8>>,
+    /// Whether it counts.
+    pub confirmed: bool,
+    /// The step of the last code.
+    pub step: u64,
+    /// Hashes of recovery codes, one after the other.
+    pub recovery: Vec<u8>,
+}
+
+impl From<&User> for FactorColumns {
+    fn from(user: &User) -> Self {
+        user.second_factor.as_ref().map_or_else(Self::default, |factor| Self {
+            factor: Some(factor.sealed.clone()),
+            confirmed: factor.confirmed,
+            step: factor.last_step,
+            recovery: factor.recovery.concat(),
+        })
+    }
+}
+
+fn name(text: String) -> Option<UserName> {
+    UserName::new(&text).ok().filter(|name| name.as_str() == text)
+}
+
+/// A user.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn user(row: &Reader<'_>) -> Result<User, StoreError> {
+    let recovery = |bytes: Vec<u8>| -> Option<Vec<Digest>> {
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        rest.is_empty().then(|| hashes.to_vec())
+    };
+    let recovery = row.map("recovery", recovery)?;
+    let (confirmed, last_step) = (row.get("factor_confirmed")?, row.number("factor_step")?);
+    let sealed: Option<Vec<u8>> = row.get("factor")?;
+    Ok(User {
+        name: row.map("name", name)?,
+        roles: row.map("roles", |text: String| roles(&text))?,
+        password: PasswordHash::new(row.get("password")?),
+        password_set_at: row.time("password_set_at")?,
+        must_change: row.get("must_change")?,
+        second_factor: sealed.map(|sealed| SecondFactor { sealed, confirmed, last_step, recovery }),
+        failures: row.small("failures")?,
+        failed_at: row.maybe_time("failed_at")?,
+        signed_in_at: row.maybe_time("signed_in_at")?,
+        created_at: row.time("created_at")?,
+        disabled_at: row.maybe_time("disabled_at")?,
+        version: row.number("version")?,
+    })
+}
+
+/// A session.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn session(row: &Reader<'_>) -> Result<Session, StoreError> {
+    Ok(Session {
+        hash: row.bytes("hash")?,
+        user: row.map("owner", name)?,
+        stage: row.map("stage", |word: String| Stage::from_name(&word))?,
+        created_at: row.time("begun_at")?,
+        last_seen: row.time("last_seen")?,
+        expires_at: row.time("ends_at")?,
+        origin: row.get("origin")?,
+        agent: row.get("agent")?,
+    })
+}
+
+/// A session joined with its user.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn session_and_user(row: &Reader<'_>) -> Result<(Session, User), StoreError> {
+    Ok((session(row)?, user(row)?))
+}

@@ -1,0 +1,118 @@
+//! Users and their sessions.
+
+use futures_executor::block_on;
+use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::time::Timestamp;
+use licensing_core::token::Role;
+use licensing_core::user::session::{Session, Stage};
+use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
+use licensing_store::CommitError;
+
+use super::Subject;
+use crate::server::NOW;
+
+fn commit(store: &Subject, changes: Vec<Change>) -> Result<(), CommitError> {
+    block_on(store.commit(ChangeSet { changes, ..ChangeSet::default() }))
+}
+
+fn name(text: &str) -> UserName {
+    UserName::new(text).expect("a name")
+}
+
+fn user(text: &str) -> User {
+    User::new(name(text), vec![Role::Sales, Role::Support], PasswordHash::new("phc".into()), true, NOW)
+}
+
+fn session(number: u8, owner: &str, at: u64) -> Session {
+    Session {
+        hash: [number; 32],
+        user: name(owner),
+        stage: Stage::Full,
+        created_at: Timestamp::from_secs(at),
+        last_seen: Timestamp::from_secs(at),
+        expires_at: Timestamp::from_secs(at + 100),
+        origin: Some("192.0.2.1".into()),
+        agent: "a browser".into(),
+    }
+}
+
+/// Users come back as they were stored, each change needs the version it was decided on, and pages are in order.
+pub fn users_are_kept(store: Subject) {
+    assert_eq!(block_on(store.user(name("a"))), Ok(None));
+    assert_eq!(commit(&store, vec![Change::PutUser(user("b"))]), Ok(()));
+    let conflict = Err(CommitError::Conflict);
+    assert_eq!(commit(&store, vec![Change::PutUser(user("b"))]), conflict, "a name exists once");
+    let at = |secs| Some(Timestamp::from_secs(secs));
+    let factor =
+        SecondFactor { sealed: vec![1, 2], confirmed: true, last_step: 7, recovery: vec![[1; 32], [2; 32]] };
+    let full = User {
+        roles: vec![],
+        password: PasswordHash::new("other".into()),
+        password_set_at: Timestamp::from_secs(9),
+        must_change: false,
+        second_factor: Some(factor),
+        failures: 3,
+        failed_at: at(4),
+        signed_in_at: at(5),
+        disabled_at: at(6),
+        version: 1,
+        ..user("b")
+    };
+    assert_eq!(commit(&store, vec![Change::PutUser(full.clone())]), Ok(()));
+    assert_eq!(commit(&store, vec![Change::PutUser(full.clone())]), conflict, "a stale version");
+    assert_eq!(block_on(store.user(name("b"))), Ok(Some(User { version: 2, ..full.clone() })));
+    let bare = User { second_factor: None, version: 2, ..full };
+    assert_eq!(commit(&store, vec![Change::PutUser(bare.clone())]), Ok(()));
+    assert_eq!(block_on(store.user(name("b"))), Ok(Some(User { version: 3, ..bare })));
+    for other in ["c", "a@x", "a.x", "a-x", "a"] {
+        assert_eq!(commit(&store, vec![Change::PutUser(user(other))]), Ok(()));
+    }
+    let names = |after, limit| -> Vec<String> {
+        let users = block_on(store.list_users(after, limit)).expect("a page");
+        users.iter().map(|user| user.name.to_string()).collect()
+    };
+    assert_eq!(names(None, 9), ["a", "a-x", "a.x", "a@x", "b", "c"]);
+    assert_eq!(names(Some(name("a-x")), 2), ["a.x", "a@x"]);
+    assert_eq!(names(Some(name("c")), 2), [""; 0]);
+}
+
+/// Sessions are found by the hash of their secret together with the user as he is now, and end in each of the ways.
+pub fn sessions_are_kept(store: Subject) {
+    let orphan = commit(&store, vec![Change::InsertSession(session(1, "a", 10))]);
+    assert_eq!(orphan, Err(CommitError::Conflict), "a session is somebody's");
+    let users = ["a", "b"].map(|name| Change::PutUser(user(name)));
+    assert_eq!(commit(&store, users.to_vec()), Ok(()));
+    let begun = [(1, "a", 10), (2, "a", 20), (3, "a", 30), (4, "b", 40)];
+    let begun = begun.map(|(number, owner, at)| session(number, owner, at));
+    assert_eq!(commit(&store, begun.iter().cloned().map(Change::InsertSession).collect()), Ok(()));
+    assert_eq!(commit(&store, vec![Change::InsertSession(begun[0].clone())]), Err(CommitError::Conflict));
+    let half = Session { stage: Stage::Code, origin: None, agent: String::new(), ..session(5, "b", 50) };
+    assert_eq!(commit(&store, vec![Change::InsertSession(half.clone())]), Ok(()));
+    let of = |number: u8| block_on(store.session([number; 32])).expect("a read");
+    assert_eq!(of(5), Some((half, User { version: 1, ..user("b") })));
+    assert_eq!(of(9), None);
+    let disabled = User { disabled_at: Some(NOW), version: 1, ..user("b") };
+    assert_eq!(commit(&store, vec![Change::PutUser(disabled)]), Ok(()));
+    assert_eq!(of(4).map(|(_, user)| (user.disabled_at, user.version)), Some((Some(NOW), 2)));
+
+    let seen = |at| Change::SeeSession { hash: [1; 32], at: Timestamp::from_secs(at) };
+    assert_eq!(commit(&store, vec![seen(60)]), Ok(()));
+    assert_eq!(commit(&store, vec![seen(50)]), Ok(()), "an earlier use is no news");
+    assert_eq!(of(1).map(|(session, _)| session.last_seen.secs()), Some(60));
+    let numbers = |owner: &str| -> Vec<u8> {
+        let sessions = block_on(store.sessions_of(name(owner))).expect("sessions");
+        sessions.iter().map(|session| session.hash[0]).collect()
+    };
+    assert_eq!(numbers("a"), [3, 2, 1], "newest first");
+    let end = |hash: u8| Change::EndSession { hash: [hash; 32] };
+    assert_eq!(commit(&store, vec![end(2), end(2)]), Ok(()), "what has ended stays ended");
+    assert_eq!(commit(&store, vec![Change::SeeSession { hash: [2; 32], at: NOW }]), Ok(()));
+    assert_eq!((numbers("a"), of(2)), (vec![3, 1], None));
+    let except = |owner: &str, except| Change::EndSessionsOf { user: name(owner), except };
+    assert_eq!(commit(&store, vec![except("a", Some([1; 32]))]), Ok(()));
+    assert_eq!((numbers("a"), numbers("b")), (vec![1], vec![5, 4]));
+    assert_eq!(commit(&store, vec![Change::ForgetSessions { until: Timestamp::from_secs(140) }]), Ok(()));
+    assert_eq!((numbers("a"), numbers("b")), (vec![], vec![5]), "over at 110 and at 140");
+    assert_eq!(commit(&store, vec![except("b", None)]), Ok(()));
+    assert_eq!(numbers("b"), [0; 0]);
+}
