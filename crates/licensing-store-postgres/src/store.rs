@@ -11,6 +11,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -24,11 +25,12 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, Store, StoreError, StoreFuture, StoredEvent,
-    TicketContents, TransferQuery, UnfinishedTransfer,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -37,10 +39,10 @@ use crate::commit::{self, Failed};
 use crate::connect::{Connection, OpenError, raw};
 use crate::pipeline::{Param, Step, values};
 use crate::pool::Pool;
-use crate::rows::{self, Reader, serial_number};
+use crate::rows::{self, Reader, serial_number, signed};
 use crate::settings::Settings;
 use crate::tls::Tls;
-use crate::{audit, events, lists, load, migrate, query};
+use crate::{audit, events, lists, load, migrate, query, search};
 
 /// How often a read is tried whose connection breaks.
 const READ_ATTEMPTS: u32 = 3;
@@ -335,6 +337,24 @@ impl Store for PostgresStore {
         self.select(sql, values![user.as_str().to_owned()], "sessions", rows::session)
     }
 
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.read(|connection| Box::pin(events::last(connection)))
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.select(query::WEBHOOKS, vec![], "webhooks", rows::webhook)
+    }
+
+    fn parked(&self, wanted: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        let sql = if wanted.dead {
+            query::parked!("dead_at IS NOT NULL")
+        } else {
+            query::parked!("dead_at IS NULL")
+        };
+        let params = values![wanted.webhook, signed(wanted.after), i64::from(wanted.limit)];
+        self.select(sql, params, "webhook_parked", rows::parked)
+    }
+
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
         let sql = query::activation!("WHERE license = $1 AND ", query::live!(), " ORDER BY created_at, id");
         self.select(sql, values![license.0.to_vec()], "activations", rows::activation)
@@ -354,6 +374,25 @@ impl Store for PostgresStore {
         self.page(query, |connection, query| {
             Box::pin(async move { lists::unfinished(connection, &query).await })
         })
+    }
+
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
+        self.page(query, |connection, query| {
+            Box::pin(async move { search::search(connection, &query).await })
+        })
+    }
+
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>> {
+        self.read(move |connection| Box::pin(search::activity(connection, actions, (from, until))))
+    }
+
+    fn open(&self) -> StoreFuture<'_, Open> {
+        self.read(|connection| Box::pin(search::open(connection)))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {

@@ -8,6 +8,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -21,19 +22,20 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, Store, StoreError, StoreFuture, StoredEvent,
-    TicketContents, TransferQuery, UnfinishedTransfer,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 use crate::threads::Threads;
-use crate::{audit, lists, load, query};
+use crate::{audit, lists, load, query, search};
 
 /// Connections for reading.
 const READERS: usize = 4;
@@ -316,6 +318,32 @@ impl Store for SqliteStore {
         })
     }
 
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.threads.read(|db| {
+            let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
+            Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.threads.read(|db| {
+            let sql = format!("{} ORDER BY w.name", query::WEBHOOK);
+            all(db, "webhooks", &sql, [], rows::webhook)
+        })
+    }
+
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        self.threads.read(move |db| {
+            let state = if query.dead { "dead_at IS NOT NULL" } else { "dead_at IS NULL" };
+            let sql = format!(
+                "{} WHERE webhook = ? AND {state} AND sequence > ? ORDER BY sequence LIMIT ?",
+                query::PARKED
+            );
+            let params = params![query.webhook, signed(query.after), query.limit];
+            all(db, "webhook_parked", &sql, params, rows::parked)
+        })
+    }
+
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
         self.threads.read(move |db| {
             let sql = format!(
@@ -337,6 +365,23 @@ impl Store for SqliteStore {
 
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
         self.threads.read(move |db| lists::unfinished(db, &query))
+    }
+
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
+        self.threads.read(move |db| search::search(db, &query))
+    }
+
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>> {
+        self.threads.read(move |db| search::activity(db, actions, (from, until)))
+    }
+
+    fn open(&self) -> StoreFuture<'_, Open> {
+        self.threads.read(|db| search::open(db))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {

@@ -27,6 +27,7 @@ pub mod copy;
 pub mod document;
 mod lists;
 pub mod rows;
+mod search;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,6 +38,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -50,7 +52,10 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
+
+pub use search::{DayCount, FoundCustomer, OPEN_COUNTED, Open, SearchHits, SearchQuery};
 
 pub use lists::{
     ApprovalQuery, ContainerQuery, EventQuery, FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page,
@@ -142,6 +147,19 @@ pub struct FirmBooks {
     pub receipt: Option<Receipt>,
 }
 
+/// Which events put aside to read, in order of their numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedQuery {
+    /// For this receiver.
+    pub webhook: String,
+    /// Those that are not tried any more, or else those that still are.
+    pub dead: bool,
+    /// After this number.
+    pub after: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// How much there is of what, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -228,6 +246,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// The sessions of a user, newest first, also those whose time is over and that were not yet forgotten.
     fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>>;
+    /// Number of the newest event; 0 before the first. Whoever reads on after it misses none.
+    fn last_event(&self) -> StoreFuture<'_, u64>;
+
+    /// All receivers of events with how far they were told, in order of their names. Each pair is one snapshot.
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>>;
+
+    /// Events that are put aside for a receiver.
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>>;
 
     /// Live activations of a license line, oldest first.
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;
@@ -240,6 +266,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Activations that wait for a receipt.
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>>;
+
+    /// Everything that has an id like this.
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits>;
+
+    /// How often each action happened on each of the days between two moments, the second not among them; days and
+    /// actions of which there is nothing are left out. Reads what there is of these actions in that time.
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>>;
+
+    /// What waits for somebody.
+    fn open(&self) -> StoreFuture<'_, Open>;
 
     /// An activation.
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>>;

@@ -3,6 +3,7 @@
 
 mod records;
 mod users;
+mod webhooks;
 
 use licensing_core::ids::{ContainerKind, ContainerSerial, CustomerId, FirmCode};
 use licensing_core::time::Timestamp;
@@ -10,11 +11,12 @@ use licensing_core::time::Timestamp;
 use crate::StoreError;
 pub use records::{
     LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container, context,
-    counts, event, event_time, firm, firm_key, found, item, license, license_id, order, preactivation,
-    receipt, reconciling, registered, request, step, step_of_firm, ticket, ticket_and_code, token,
-    unfinished,
+    counts, customer, day_count, event, event_time, firm, firm_key, found, item, license, license_id, open,
+    order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
+    ticket_and_code, token, unfinished,
 };
 pub use users::{FactorColumns, roles_text, session, session_and_user, user};
+pub use webhooks::{actions, last_event, parked, webhook};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -117,7 +117,7 @@ async fn c16_what_is_entered_is_shown_and_never_run() {
         for path in ["/items", "/orders", "/sign-in", "/search"] {
             let all: Vec<(&str, &str)> = [
                 "id", "name", "firm_code", "expires", "access", "reactivation", "order_id", "customer", "comment", "item",
-                "quantity", "choice", "earlier", "serial", "module_name", "ticket", "next", "password",
+                "quantity", "choice", "earlier", "serial", "module_name", "text", "next", "password",
             ]
             .into_iter()
             .map(|name| (name, *bad))

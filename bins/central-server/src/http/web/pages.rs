@@ -90,6 +90,6 @@ pub static PAGES: &[Page] = &[
     }),
     get("page_events", "/events", Reader::Of("history"), |v| Box::pin(lists::events(v))),
     get("page_receipt", "/receipts/{hash}", Reader::Of("get_receipt"), |v| Box::pin(licenses::receipt(v))),
-    get("page_search", "/search", Reader::User, |v| Box::pin(search::page(v))),
-    post("page_search_ticket", "/search", Reader::Of("list_licenses"), |v| Box::pin(search::ticket(v))),
+    get("page_search", "/search", Reader::Of("search"), |v| Box::pin(search::page(v))),
+    post("page_search_send", "/search", Reader::Of("search"), |v| Box::pin(search::page(v))),
 ];

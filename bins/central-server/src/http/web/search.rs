@@ -1,68 +1,72 @@
-//! One field for everything: order, item, license, container, customer; a ticket by a form of its own, because it is a
-//! secret and no address may hold it.
+//! One field for everything. It is a form that is sent, because what is sought may be a ticket, which no address may hold.
 
 use minijinja::context;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::http::web::frame::part;
 use crate::http::web::visit::{Shown, Visit, encode, value};
 use crate::service::Failure;
 
-/// What may be found: the route that shows it, the kind, the page.
-const KINDS: [(&str, &str, &str); 4] = [
-    ("get_order", "order", "/orders/"),
-    ("get_license", "license", "/licenses/"),
-    ("get_container", "container", "/containers/"),
-    ("get_item", "item", "/items/"),
+/// Kinds with the pages that show them.
+const KINDS: [(&str, &str); 6] = [
+    ("ticket", "/orders/"),
+    ("order", "/orders/"),
+    ("license", "/licenses/"),
+    ("container", "/containers/"),
+    ("item", "/items/"),
+    ("approval", "/approvals"),
 ];
 
-pub(super) async fn page(visit: &Visit) -> Result<Shown, Failure> {
-    let sought = visit.asked("q");
-    let mut found = Vec::new();
-    if !sought.is_empty() {
-        for (name, kind, path) in KINDS {
-            if visit.may(name) && known(visit, name, sought).await? {
-                found.push(json!({"kind": kind, "id": sought, "path": format!("{path}{}", part(sought))}));
-            }
-        }
-        found.extend(customer(visit, sought).await?);
+/// Where a hit is shown.
+fn address(kind: &str, id: &str) -> String {
+    if kind == "customer" {
+        return format!("/orders?{}", encode(&[("customer", id)]));
     }
-    if let [only] = found.as_slice()
+    match KINDS.iter().find(|(known, _)| *known == kind) {
+        Some((_, path)) if path.ends_with('/') => format!("{path}{}", part(id)),
+        Some((_, path)) => format!("{path}#a-{}", part(id)),
+        None => "/".to_owned(),
+    }
+}
+
+pub(super) async fn page(visit: &Visit) -> Result<Shown, Failure> {
+    let text = visit.form.get("text").trim();
+    if text.is_empty() {
+        return Ok(Shown::Page(200, "search.html", context! {}));
+    }
+    let found = match visit.act("search", &[], json!({ "text": text })).await {
+        Ok(found) => found,
+        Err(failure) if matches!(failure.code(), "invalid_value" | "ticket_mistyped" | "ticket_unknown") => {
+            return Ok(Shown::Page(422, "search.html", context! { problem => visit.problem(&failure) }));
+        }
+        Err(failure) => return Err(failure),
+    };
+    let hits: Vec<Value> = found.get("hits").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
+    // The only hit is what was meant.
+    if let [only] = hits.as_slice()
         && let Some(path) = only.get("path").and_then(Value::as_str)
     {
         return Ok(Shown::To(path.to_owned()));
     }
-    Ok(Shown::Page(200, "search.html", context! { sought => sought, found => value(found) }))
+    let values = context! { hits => value(hits), more => value(found.get("more")), sought => true };
+    Ok(Shown::Page(200, "search.html", values))
 }
 
-/// Whether there is such a thing. What cannot be its id is not there.
-async fn known(visit: &Visit, name: &str, id: &str) -> Result<bool, Failure> {
-    match visit.look(name, &[id], &[]).await {
-        Ok(_) => Ok(true),
-        Err(failure @ (Failure::Fault(_) | Failure::Denied { retry_after: Some(_), .. })) => Err(failure),
-        Err(_) => Ok(false),
+fn shown(hit: &Value) -> Value {
+    let text = |name: &str| hit.get(name).and_then(Value::as_str).unwrap_or_default();
+    let mut shown = hit.as_object().cloned().unwrap_or_else(Map::new);
+    shown.insert("path".to_owned(), address(text("kind"), text("id")).into());
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn every_kind_has_a_page() {
+        assert_eq!(address("customer", "A&B"), "/orders?customer=A%26B");
+        assert_eq!(address("order", "A/1"), "/orders/A%2F1");
+        assert_eq!(address("approval", "ab"), "/approvals#a-ab");
     }
-}
-
-async fn customer(visit: &Visit, sought: &str) -> Result<Option<Value>, Failure> {
-    if !visit.may("list_orders") {
-        return Ok(None);
-    }
-    let orders = visit.look("list_orders", &[], &[("customer", sought), ("limit", "1")]).await;
-    let any = orders.is_ok_and(|orders| orders.get("orders").and_then(Value::as_array).is_some_and(|o| !o.is_empty()));
-    let path = format!("/orders?{}", encode(&[("customer", sought)]));
-    Ok(any.then(|| json!({"kind": "customer", "id": sought, "path": path})))
-}
-
-/// What is on a ticket. It arrives in a form and is not shown again.
-pub(super) async fn ticket(visit: &Visit) -> Result<Shown, Failure> {
-    let asked = json!({"ticket": visit.form.get("ticket").trim(), "all": true});
-    let shown = match visit.act("show_ticket", &[], asked).await {
-        Ok(shown) => context! { licenses => value(shown.get("licenses")) },
-        Err(failure) if matches!(failure.code(), "ticket_mistyped" | "ticket_unknown" | "invalid_value") => {
-            context! { problem => visit.problem(&failure) }
-        }
-        Err(failure) => return Err(failure),
-    };
-    Ok(Shown::Page(200, "search.html", context! { sought => "", found => value(json!([])), ..shown }))
 }

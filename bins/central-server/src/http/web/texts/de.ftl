@@ -38,6 +38,15 @@ flagged = Auffällige Container
 flagged-none = Kein Container ist auffällig.
 last-orders = Letzte Bestellungen
 
+activity = Die letzten 30 Tage
+activity-day = Tag
+activity-created = Erstellt
+activity-activated = Aktiviert
+activity-returned = Zurückgegeben
+activity-refused = Abgelehnt
+activity-figures = Als Zahlen
+activity-lead = Lizenzen, die an jedem Tag erstellt, aktiviert und zurückgegeben wurden, bis zu { $most } am Tag.
+
 # Listen
 filter-apply = Filtern
 filter-clear = Zurücksetzen
@@ -266,13 +275,14 @@ deny = Ablehnen
 # Suche
 search-title = Suche
 search-label = Suche
-search-hint = Bestellung, Kunde, Lizenz, Container, Artikel
+search-hint = Bestellung, Kunde, Artikel, Lizenz, Container, Ticket
 search-go = Suchen
-search-help = Geben Sie eine ganze Bestellnummer, Kundennummer, Lizenz-Id, Seriennummer eines Containers oder Artikelnummer ein.
-search-ticket = Ticket finden
-search-ticket-help = Ein Ticket ist geheim; es hat darum ein eigenes Feld und wird nie Teil einer Adresse.
-nothing-found-for = „{ $sought }“ gibt es nicht.
-on-ticket = Auf diesem Ticket
+search-help = Geben Sie den Anfang einer Bestellnummer, Kundennummer, Artikelnummer oder Lizenz-Id ein, die Seriennummer eines Containers oder ein Ticket. Was Sie eingeben, wird nie Teil einer Adresse.
+search-nothing = Nichts wurde gefunden.
+search-more = Es gibt mehr: Geben Sie mehr davon ein.
+column-found = Gefunden
+found-ticket = Ticket der Bestellung
+found-approval = Freigabe
 found-order = Bestellung
 found-license = Lizenz
 found-container = Container

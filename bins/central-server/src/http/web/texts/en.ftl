@@ -38,6 +38,15 @@ flagged = Containers to look at
 flagged-none = No container is conspicuous.
 last-orders = Last orders
 
+activity = The last 30 days
+activity-day = Day
+activity-created = Created
+activity-activated = Activated
+activity-returned = Returned
+activity-refused = Refused
+activity-figures = As figures
+activity-lead = Licenses created, activated and returned on each day, up to { $most } a day.
+
 # Lists
 filter-apply = Filter
 filter-clear = Clear
@@ -266,13 +275,14 @@ deny = Deny
 # Search
 search-title = Search
 search-label = Search
-search-hint = Order, customer, license, container, item
+search-hint = Order, customer, item, license, container, ticket
 search-go = Search
-search-help = Enter a whole order id, customer id, license id, container serial or item id.
-search-ticket = Find the ticket
-search-ticket-help = A ticket is a secret, so it has a field of its own and never becomes part of an address.
-nothing-found-for = There is no “{ $sought }”.
-on-ticket = On this ticket
+search-help = Enter the beginning of an order id, customer id, item id or license id, a container serial, or a ticket. What you enter never becomes part of an address.
+search-nothing = Nothing was found.
+search-more = There is more: enter more of it.
+column-found = Found
+found-ticket = Ticket of order
+found-approval = Approval
 found-order = Order
 found-license = License
 found-container = Container
