@@ -37,7 +37,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // What faces the internet: no store, no containers, no signing keys.
-    ("depot", &["http-edge", "http-pages", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"]),
+    (
+        "depot",
+        &["http-edge", "http-pages", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"],
+    ),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     (
         "cmtool",

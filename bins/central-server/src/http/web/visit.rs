@@ -92,7 +92,6 @@ pub(super) async fn dispatch(
             app.service.metrics().problem(failure.code());
             if let Failure::Fault(what) = &failure {
                 tracing::error!(incident = id, what, "the server failed");
-                eprintln!("DEBUG {what}");
             }
             visit.refused(page, &failure)
         }
