@@ -4,6 +4,7 @@ mod approvals;
 mod attempt;
 mod blacklist;
 mod failure;
+mod held_orders;
 mod history;
 mod items;
 mod licenses;
@@ -36,6 +37,7 @@ use zeroize::Zeroizing;
 
 pub use attempt::Idempotency;
 pub use failure::Failure;
+pub use held_orders::FourEyes;
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
@@ -73,6 +75,8 @@ pub struct Rules {
     pub restore_similarity: u32,
     /// How long sessions last.
     pub sessions: SessionRules,
+    /// What needs two people.
+    pub four_eyes: FourEyes,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
