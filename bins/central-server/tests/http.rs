@@ -1,6 +1,9 @@
 //! The JSON interface, request by request, on a real database.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
+#[path = "http/lists.rs"]
+mod lists;
+
 use std::sync::Arc;
 
 use axum::body::Body;

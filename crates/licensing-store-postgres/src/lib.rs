@@ -17,9 +17,12 @@ mod lists;
 mod load;
 mod migrate;
 mod pipeline;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod query;
 mod rows;
+mod search;
 mod settings;
 mod store;
 mod tls;

@@ -22,18 +22,18 @@ use crate::query;
 use crate::rows::{self, Reader, secs, serial_number, signed};
 
 /// Behind every text that begins with the same letters.
-const LAST_CHARACTER: char = '\u{10ffff}';
+pub(crate) const LAST_CHARACTER: char = '\u{10ffff}';
 
 /// Conditions that must all hold, with their values.
 #[derive(Default)]
-struct Conditions {
+pub(crate) struct Conditions {
     sql: String,
     values: Vec<Param>,
 }
 
 impl Conditions {
     /// One more, with a value for each of its question marks.
-    fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Param>) {
+    pub(crate) fn and(&mut self, condition: &str, values: impl IntoIterator<Item = Param>) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         let mut values = values.into_iter();
         for (at, part) in condition.split('?').enumerate() {
@@ -46,7 +46,7 @@ impl Conditions {
     }
 
     /// A query with these conditions.
-    fn query(&self, select: &str, order: &str, limit: u32) -> Step {
+    pub(crate) fn query(&self, select: &str, order: &str, limit: u32) -> Step {
         let mut values = self.values.clone();
         values.push(Arc::new(i64::from(limit)));
         let sql = format!("{select}{} ORDER BY {order} LIMIT ${}", self.sql, values.len());
@@ -72,19 +72,19 @@ async fn run(connection: &mut Connection, step: Step) -> Result<Vec<Row>, Failed
     Ok(answer.unwrap_or_else(|| Ok(vec![]))?)
 }
 
-fn text(text: impl Into<String>) -> Param {
+pub(crate) fn text(text: impl Into<String>) -> Param {
     Arc::new(text.into())
 }
 
-fn blob(bytes: impl Into<Vec<u8>>) -> Param {
+pub(crate) fn blob(bytes: impl Into<Vec<u8>>) -> Param {
     Arc::new(bytes.into())
 }
 
-fn number(number: i64) -> Param {
+pub(crate) fn number(number: i64) -> Param {
     Arc::new(number)
 }
 
-fn time(at: Timestamp) -> Param {
+pub(crate) fn time(at: Timestamp) -> Param {
     number(secs(at))
 }
 
@@ -179,7 +179,8 @@ pub(crate) async fn orders(connection: &mut Connection, wanted: &OrderQuery) -> 
     let mut conditions = Conditions::default();
     if let Some(customer) = wanted.customer.as_ref().map(CustomerId::as_str) {
         // The index has customers in small letters.
-        let same = "lower(customer COLLATE \"C\") = lower(?::text COLLATE \"C\") AND customer = ?";
+        let same = "lower(customer COLLATE \"C\") = lower(?::text COLLATE \"C\")
+            AND customer COLLATE \"C\" = ?";
         conditions.and(same, [text(customer), text(customer)]);
     }
     if let Some(from) = wanted.from {
@@ -197,6 +198,10 @@ pub(crate) async fn orders(connection: &mut Connection, wanted: &OrderQuery) -> 
 }
 
 pub(crate) async fn items(connection: &mut Connection, wanted: &ItemQuery) -> Result<Vec<Item>, Failed> {
+    Ok(rows::all(&run(connection, items_step(wanted)).await?, "items", rows::item)?)
+}
+
+pub(crate) fn items_step(wanted: &ItemQuery) -> Step {
     let mut conditions = Conditions::default();
     let after = wanted.after.as_ref().map(ItemId::as_str);
     let mut order = "i.id";
@@ -213,8 +218,7 @@ pub(crate) async fn items(connection: &mut Connection, wanted: &ItemQuery) -> Re
                 .and("(lower(i.id), i.id) > (lower(?::text COLLATE \"C\"), ?)", [text(after), text(after)]);
         }
     }
-    let step = conditions.query(query::item!(""), order, wanted.limit);
-    Ok(rows::all(&run(connection, step).await?, "items", rows::item)?)
+    conditions.query(query::item!(""), order, wanted.limit)
 }
 
 pub(crate) async fn containers(

@@ -11,6 +11,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
@@ -27,9 +28,9 @@ use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, Store, StoreError, StoreFuture, StoredEvent,
-    TicketContents, TransferQuery, UnfinishedTransfer,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, SearchHits, SearchQuery, Store,
+    StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -41,7 +42,7 @@ use crate::pool::Pool;
 use crate::rows::{self, Reader, serial_number};
 use crate::settings::Settings;
 use crate::tls::Tls;
-use crate::{audit, events, lists, load, migrate, query};
+use crate::{audit, events, lists, load, migrate, query, search};
 
 /// How often a read is tried whose connection breaks.
 const READ_ATTEMPTS: u32 = 3;
@@ -375,6 +376,25 @@ impl Store for PostgresStore {
         self.page(query, |connection, query| {
             Box::pin(async move { lists::unfinished(connection, &query).await })
         })
+    }
+
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
+        self.page(query, |connection, query| {
+            Box::pin(async move { search::search(connection, &query).await })
+        })
+    }
+
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>> {
+        self.read(move |connection| Box::pin(search::activity(connection, actions, (from, until))))
+    }
+
+    fn open(&self) -> StoreFuture<'_, Open> {
+        self.read(|connection| Box::pin(search::open(connection)))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {

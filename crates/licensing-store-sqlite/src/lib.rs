@@ -9,9 +9,12 @@ mod copy;
 mod lists;
 mod load;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod query;
 mod read;
 mod rows;
+mod search;
 mod store;
 mod threads;
 mod write;

@@ -63,11 +63,11 @@ impl Conditions {
     }
 }
 
-fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn blob(bytes: impl Into<Vec<u8>>) -> Value {
+pub(crate) fn blob(bytes: impl Into<Vec<u8>>) -> Value {
     Value::Blob(bytes.into())
 }
 
@@ -146,8 +146,7 @@ pub(crate) fn licenses(
     for (condition, values) in others {
         driving.and(&condition, values);
     }
-    let select = query::LICENSE.replacen("SELECT ", "SELECT l.customer AS customer, ", 1);
-    let found = driving.rows(db, "licenses", (&select, &order), wanted.limit + 1, rows::found)?;
+    let found = driving.rows(db, "licenses", (&query::found(), &order), wanted.limit + 1, rows::found)?;
     Ok(Page::cut(found, wanted.limit, end, |found| found.line.id))
 }
 
@@ -156,7 +155,7 @@ pub(crate) fn orders(db: &Connection, wanted: &OrderQuery) -> Result<Vec<Order>,
     let mut conditions = Conditions::default();
     if let Some(customer) = wanted.customer.as_ref().map(CustomerId::as_str) {
         // The index has customers whatever their letters.
-        conditions.and("customer = ? COLLATE NOCASE AND +customer = ?", [text(customer), text(customer)]);
+        conditions.and("customer = ? COLLATE NOCASE AND customer = ?", [text(customer), text(customer)]);
     }
     if let Some(from) = wanted.from {
         conditions.and("created_at >= ?", [time(from)]);
@@ -273,7 +272,7 @@ pub(crate) fn events(db: &Connection, wanted: &EventQuery) -> Result<Vec<StoredE
     }
     let after = Value::Integer(signed(wanted.after));
     if wanted.after == 0 {
-        // From the beginning, or from the end.
+        conditions.and(if by_time { "at >= 0" } else { "sequence > 0" }, []);
     } else if by_time {
         let at = "SELECT at FROM events WHERE sequence = ?";
         let Some(at) = one(db, "events", at, [&after], rows::event_time)? else { return Ok(vec![]) };

@@ -69,3 +69,8 @@ pub(crate) const OF_UNFINISHED: &str =
     (SELECT customer FROM licenses l WHERE l.id = activations.license) AS customer,
     (SELECT document FROM licenses l JOIN definitions d ON d.hash = l.definition WHERE l.id = activations.license)
     AS document, ";
+
+/// License lines with their customers.
+pub(crate) fn found() -> String {
+    LICENSE.replacen("SELECT ", "SELECT l.customer AS customer, ", 1)
+}

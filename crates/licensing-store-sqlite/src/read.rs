@@ -5,6 +5,12 @@ use rusqlite::{Connection, Params};
 
 use crate::rows::{Reader, SqliteRow, store_error};
 
+#[cfg(test)]
+thread_local! {
+    /// The statements of this thread, for tests of how they are planned.
+    pub(crate) static SEEN: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
 type ReadRow<T> = fn(&Reader<'_>) -> Result<T, StoreError>;
 
 /// All rows of a query.
@@ -15,6 +21,8 @@ pub(crate) fn all<T>(
     params: impl Params,
     read: impl Fn(&Reader<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
+    #[cfg(test)]
+    SEEN.with_borrow_mut(|seen| seen.push(sql.to_owned()));
     let mut statement = db.prepare_cached(sql).map_err(|error| store_error(&error))?;
     let mut rows = statement.query(params).map_err(|error| store_error(&error))?;
     let mut out = Vec::new();

@@ -8,6 +8,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
@@ -24,9 +25,9 @@ use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
 use licensing_store::{
-    ApprovalQuery, CommitError, ContainerQuery, Counts, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, Store, StoreError, StoreFuture, StoredEvent,
-    TicketContents, TransferQuery, UnfinishedTransfer,
+    ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, SearchHits, SearchQuery, Store,
+    StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -34,7 +35,7 @@ use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
 use crate::rows::{self, serial_number, store_error};
 use crate::threads::Threads;
-use crate::{audit, lists, load, query};
+use crate::{audit, lists, load, query, search};
 
 /// Connections for reading.
 const READERS: usize = 4;
@@ -359,6 +360,23 @@ impl Store for SqliteStore {
 
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
         self.threads.read(move |db| lists::unfinished(db, &query))
+    }
+
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
+        self.threads.read(move |db| search::search(db, &query))
+    }
+
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>> {
+        self.threads.read(move |db| search::activity(db, actions, (from, until)))
+    }
+
+    fn open(&self) -> StoreFuture<'_, Open> {
+        self.threads.read(|db| search::open(db))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {

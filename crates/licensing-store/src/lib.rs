@@ -27,6 +27,7 @@ pub mod copy;
 pub mod document;
 mod lists;
 pub mod rows;
+mod search;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,6 +38,7 @@ use licensing_core::blacklist::BlacklistEntry;
 use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
+use licensing_core::event::Action;
 use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
@@ -52,6 +54,8 @@ use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
 use licensing_core::work::Facts;
+
+pub use search::{DayCount, FoundCustomer, OPEN_COUNTED, Open, SearchHits, SearchQuery};
 
 pub use lists::{
     ApprovalQuery, ContainerQuery, EventQuery, FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page,
@@ -252,6 +256,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Activations that wait for a receipt.
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>>;
+
+    /// Everything that has an id like this.
+    fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits>;
+
+    /// How often each action happened on each of the days between two moments, the second not among them; days and
+    /// actions of which there is nothing are left out. Reads what there is of these actions in that time.
+    fn activity(
+        &self,
+        actions: &'static [Action],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> StoreFuture<'_, Vec<DayCount>>;
+
+    /// What waits for somebody.
+    fn open(&self) -> StoreFuture<'_, Open>;
 
     /// An activation.
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>>;

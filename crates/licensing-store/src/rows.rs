@@ -10,9 +10,9 @@ use licensing_core::time::Timestamp;
 use crate::StoreError;
 pub use records::{
     LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container, context,
-    counts, event, event_time, firm, firm_key, found, item, license, license_id, order, preactivation,
-    receipt, reconciling, registered, request, step, step_of_firm, ticket, ticket_and_code, token,
-    unfinished,
+    counts, customer, day_count, event, event_time, firm, firm_key, found, item, license, license_id, open,
+    order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
+    ticket_and_code, token, unfinished,
 };
 pub use users::{
     FactorColumns, held_columns, held_order, lines_text, roles_text, scopes_text, session, session_and_user,

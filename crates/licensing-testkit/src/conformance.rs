@@ -9,6 +9,7 @@ mod facts;
 mod life;
 mod lists;
 mod records;
+mod search;
 mod snapshots;
 mod users;
 
@@ -40,6 +41,7 @@ pub use records::{
     activations_come_back_in_every_state, containers_and_events_come_back, every_key_is_unique,
     every_versioned_record_keeps_its_version, lines_come_in_order,
 };
+pub use search::{everything_is_found_by_its_id, what_happened_is_counted_by_day, what_is_open_is_counted};
 pub use snapshots::{
     a_conflict_takes_nothing_from_its_neighbours, equal_requests_at_once_are_answered_once,
     facts_are_one_snapshot, following_the_events_misses_none,
@@ -82,7 +84,8 @@ macro_rules! conformance_tests {
             facts_are_one_snapshot, an_indivisible_line_loads_what_is_elsewhere, a_settled_transfer_is_stored,
             a_noted_context_stays, approvals_are_kept, the_blacklist_is_numbered, versions_of_the_blacklist_have_no_gaps, pre_activations_are_converted_once, reconciling_is_kept, competing_steps_are_told_apart, contexts_are_forgotten, live_of_a_license_is_found, an_activation_changes, withdrawn_and_replaced_lines_come_back, license_lines_are_found, books_of_firm_items_come_in_pages, lines_beyond_the_ticket_are_loaded, what_is_elsewhere_is_loaded, every_state_of_a_license_is_found, events_are_filtered,
             items_are_found_by_their_beginning, orders_come_in_pages, pages_hold_while_rows_are_added,
-            unfinished_transfers_come_oldest_first,
+            unfinished_transfers_come_oldest_first, everything_is_found_by_its_id,
+            what_happened_is_counted_by_day, what_is_open_is_counted,
             users_are_kept, sessions_are_kept, held_orders_are_kept);
     };
     (@each $make:expr; $($check:ident),+) => {

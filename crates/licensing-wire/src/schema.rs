@@ -35,11 +35,11 @@ pub fn schemas() -> Map<String, Value> {
         json::DecisionRequest, json::ApprovalMessage, json::ApprovalList,
         json::BlacklistAnswer, json::PreActivationRequest, json::PreActivationAnswer,
         json::ReconciliationAnswer,
+        json::OrderList, json::UnfinishedList, json::SearchRequest, json::SearchAnswer, json::StatisticsAnswer,
         json::SignInRequest, json::CodeRequest, json::SessionAnswer, json::SessionList,
         json::PasswordRequest, json::ConfirmationRequest, json::SecondFactorAnswer, json::RecoveryCodes,
         json::UserRequest, json::OneTimePassword, json::RolesRequest, json::UserSummary, json::UserList,
         json::HeldOrderMessage, json::HeldOrderList,
-        json::OrderList, json::UnfinishedList,
         Problem,
     );
     generator.take_definitions(true)

@@ -97,7 +97,11 @@ impl Call {
 
     /// A query parameter that is a day or a time.
     fn moment(&self, name: &'static str) -> Result<Option<Timestamp>, Failure> {
-        Ok(self.value(name).map(|value| options::parse_begin(name, value)).transpose()?)
+        let moment = self.value(name).map(|value| options::parse_begin(name, value)).transpose();
+        moment.map_err(|_| {
+            let message = format!("{name}: expected a day like 2030-01-31 or an RFC 3339 time");
+            Failure::denied("invalid_value", message)
+        })
     }
 
     /// Entries on a page.

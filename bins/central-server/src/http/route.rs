@@ -143,6 +143,8 @@ pub static ROUTES: &[Route] = &[
     },
     lists::LIST_ORDERS,
     lists::LIST_TRANSFERS,
+    lists::SEARCH,
+    lists::STATISTICS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",

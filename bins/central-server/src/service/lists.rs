@@ -114,10 +114,11 @@ impl Service {
     /// The database is not available.
     pub async fn item_list(
         &self,
-        prefix: String,
+        prefix: Option<ItemId>,
         after: Option<ItemId>,
         limit: u32,
     ) -> Result<ItemList, Failure> {
+        let prefix = prefix.map(|prefix| prefix.to_string()).unwrap_or_default();
         let mut items = self.store.list_items(ItemQuery { prefix, after, limit: limit + 1 }).await?;
         let more = cut(&mut items, limit);
         let next = items.last().filter(|_| more).map(|item| item.definition.id.to_string());

@@ -296,6 +296,11 @@ impl Story {
         self.list("list_transfers", &[("container", &third.serial()), ("before", "2099-01-01")]).await;
         self.list("list_licenses", &[("state", "available"), ("newest", "true")]).await;
         self.list("list_items", &[("prefix", "a")]).await;
+        self.list("statistics", &[]).await;
+        self.list("statistics", &[("from", "2020-01-01"), ("until", "2030-01-01")]).await;
+        self.post("search", json!({"text": "o-"})).await;
+        self.post("search", json!({"text": first.serial()})).await;
+        self.post("search", json!({"text": " "})).await;
         self.list("history", &[("action", "refused"), ("newest", "true"), ("limit", "2")]).await;
         self.change("clear_container", &first.serial(), json!({})).await;
         self.change("blacklist_container", &fifth.serial(), json!({"reason": "stolen"})).await;

@@ -4,7 +4,7 @@ UPDATE licenses SET customer = t.customer FROM tickets t WHERE t.id = licenses.t
 CREATE INDEX licenses_by_customer ON licenses (customer, id) WHERE customer IS NOT NULL;
 CREATE INDEX licenses_by_definition ON licenses (definition, id);
 CREATE INDEX orders_by_time ON orders (created_at, id);
-CREATE INDEX orders_by_customer ON orders (lower(customer COLLATE "C"), created_at, id) WHERE customer IS NOT NULL;
+CREATE INDEX orders_by_customer ON orders (lower(customer COLLATE "C"), (customer COLLATE "C"), created_at, id) WHERE customer IS NOT NULL;
 CREATE INDEX orders_by_name ON orders (lower(id), id);
 CREATE INDEX items_by_name ON items (lower(id), id);
 CREATE INDEX containers_by_time ON containers (registered_at, serial);

@@ -4,7 +4,7 @@ UPDATE licenses SET customer = (SELECT t.customer FROM tickets t WHERE t.id = li
 CREATE INDEX licenses_by_customer ON licenses (customer, id) WHERE customer IS NOT NULL;
 CREATE INDEX licenses_by_definition ON licenses (definition, id);
 CREATE INDEX orders_by_time ON orders (created_at, id);
-CREATE INDEX orders_by_customer ON orders (customer COLLATE NOCASE, created_at, id) WHERE customer IS NOT NULL;
+CREATE INDEX orders_by_customer ON orders (customer COLLATE NOCASE, customer, created_at, id) WHERE customer IS NOT NULL;
 CREATE INDEX orders_by_name ON orders (id COLLATE NOCASE);
 CREATE INDEX items_by_name ON items (id COLLATE NOCASE);
 CREATE INDEX containers_by_time ON containers (registered_at, serial);

@@ -9,8 +9,8 @@ use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::{
-    ActivationId, ApprovalId, ContainerSerial, EntryId, FirmCode, LicenseId, OrderId, PreActivationId, Text,
-    TicketId,
+    ActivationId, ApprovalId, ContainerSerial, CustomerId, EntryId, FirmCode, LicenseId, OrderId,
+    PreActivationId, Text, TicketId,
 };
 use licensing_core::license::{Ledger, LicenseLine};
 use licensing_core::order::{Order, StoredCode};
@@ -22,7 +22,10 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 
 use super::{Reader, secs, serial_of};
-use crate::{Counts, FoundLicense, StoreError, StoredEvent, UnfinishedTransfer, document};
+use crate::{
+    Counts, DayCount, FoundCustomer, FoundLicense, Open, StoreError, StoredEvent, UnfinishedTransfer,
+    document,
+};
 
 /// A ticket.
 pub fn ticket(row: &Reader<'_>) -> Result<Ticket, StoreError> {
@@ -315,6 +318,33 @@ pub fn unfinished(row: &Reader<'_>) -> Result<UnfinishedTransfer, StoreError> {
         customer: row.customer("customer")?,
         item: item.id,
         name: item.name,
+    })
+}
+
+/// A customer and when the last order was placed.
+pub fn customer(row: &Reader<'_>) -> Result<FoundCustomer, StoreError> {
+    Ok(FoundCustomer {
+        customer: row.map("customer", |text: String| CustomerId::new(text).ok())?,
+        last_order: row.time("last_order")?,
+    })
+}
+
+/// How often something happened on a day, which is told by its number.
+pub fn day_count(row: &Reader<'_>) -> Result<DayCount, StoreError> {
+    Ok(DayCount {
+        day: Timestamp::ZERO.plus_days(row.small("day")?),
+        action: row.map("action", |word: String| Action::from_name(&word))?,
+        events: row.number("events")?,
+        quantity: row.number("quantity")?,
+    })
+}
+
+/// What waits for somebody.
+pub fn open(row: &Reader<'_>) -> Result<Open, StoreError> {
+    Ok(Open {
+        approvals: row.small("approvals")?,
+        transfers: row.small("transfers")?,
+        flagged: row.small("flagged")?,
     })
 }
 

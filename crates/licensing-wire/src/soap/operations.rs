@@ -184,6 +184,8 @@ pub static OPERATIONS: &[Operation] = operations! {
         AFTER,
         LIMIT
     ) plain -> "page" TRANSFER_PAGE;
+    "Search" "search" (body(one("text", "text", Text))) plain -> "found" SEARCH_RESULT;
+    "GetStatistics" "statistics" (FROM, UNTIL) plain -> "statistics" STATISTICS;
     "GetLicense" "get_license" (path("licenseId", Text)) plain -> "license" LICENSE;
     "WithdrawLicense" "withdraw" (path("licenseId", Text)) keyed -> "license" LICENSE;
     "CancelWithdrawal" "cancel_withdrawal" (path("licenseId", Text)) keyed -> "license" LICENSE;

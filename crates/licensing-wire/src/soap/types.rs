@@ -422,6 +422,61 @@ pub(crate) const TRANSFER_PAGE: Type = Type {
     fields: &[any("transfer", "transfers", Of(&TRANSFER)), opt("next", "next", Text)],
 };
 
+const HIT: Type = Type {
+    name: "SearchHit",
+    json: "SearchHit",
+    fields: &[
+        one("kind", "kind", Text),
+        one("id", "id", Text),
+        opt("description", "description", Text),
+        opt("state", "state", Text),
+        opt("at", "at", Moment),
+    ],
+};
+
+pub(crate) const SEARCH_RESULT: Type = Type {
+    name: "SearchResult",
+    json: "SearchAnswer",
+    fields: &[any("hit", "hits", Of(&HIT)), any("more", "more", Text)],
+};
+
+const ACTIVITY: Type = Type {
+    name: "Activity",
+    json: "ActivityMessage",
+    fields: &[
+        one("created", "created", Long),
+        one("activated", "activated", Long),
+        one("returned", "returned", Long),
+        one("refused", "refused", Long),
+    ],
+};
+
+const DAY: Type = Type {
+    name: "DayStatistics",
+    json: "DayStatistics",
+    fields: &[one("day", "day", Text), one("activity", "activity", Of(&ACTIVITY))],
+};
+
+const OPEN: Type = Type {
+    name: "OpenMatters",
+    json: "OpenMessage",
+    fields: &[
+        one("approvals", "approvals", Number),
+        one("transfers", "transfers", Number),
+        one("flaggedContainers", "flagged_containers", Number),
+    ],
+};
+
+pub(crate) const STATISTICS: Type = Type {
+    name: "Statistics",
+    json: "StatisticsAnswer",
+    fields: &[
+        any("day", "days", Of(&DAY)),
+        one("total", "total", Of(&ACTIVITY)),
+        one("open", "open", Of(&OPEN)),
+    ],
+};
+
 pub(crate) const APPROVAL: Type = Type {
     name: "Approval",
     json: "ApprovalMessage",

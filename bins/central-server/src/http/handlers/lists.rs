@@ -3,14 +3,16 @@
 use licensing_core::container::STATUS_NAMES;
 use licensing_core::event::Action;
 use licensing_core::license::LINE_STATES;
+use licensing_core::token::Permission;
 use licensing_store::{ApprovalQuery, ContainerQuery, LicenseQuery, TransferQuery};
+use licensing_wire::json::SearchRequest;
 
 use crate::http::handlers::Call;
-use crate::service::{Answer, Failure, HistoryFilter, OrderFilter};
+use crate::service::{Answer, Failure, HistoryFilter, OrderFilter, SearchRights};
 
 pub(in crate::http) async fn items(call: Call) -> Result<Answer, Failure> {
-    let prefix = call.value("prefix").unwrap_or_default().to_owned();
-    Answer::json(200, &call.app.service().item_list(prefix, call.query("after")?, call.limit()?).await?)
+    let (prefix, after) = (call.query("prefix")?, call.query("after")?);
+    Answer::json(200, &call.app.service().item_list(prefix, after, call.limit()?).await?)
 }
 
 pub(in crate::http) async fn orders(call: Call) -> Result<Answer, Failure> {
@@ -99,4 +101,20 @@ fn history_filter(call: &Call) -> Result<HistoryFilter, Failure> {
         after: call.number("after")?.unwrap_or(0),
         limit: call.limit()?,
     })
+}
+
+pub(in crate::http) async fn search(call: Call) -> Result<Answer, Failure> {
+    let request: SearchRequest = call.message()?;
+    let may = |permission| call.authorized.may(&call.app, permission);
+    let rights = SearchRights {
+        tickets: may(Permission::TicketRead),
+        items: may(Permission::ItemRead),
+        containers: may(Permission::ContainerRead),
+    };
+    Answer::json(200, &call.app.service().search(&request.text, rights).await?)
+}
+
+pub(in crate::http) async fn statistics(call: Call) -> Result<Answer, Failure> {
+    let (from, until) = (call.moment("from")?, call.moment("until")?);
+    Answer::json(200, &call.app.service().statistics(from, until).await?)
 }

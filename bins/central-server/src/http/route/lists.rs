@@ -2,7 +2,7 @@
 
 use licensing_core::token::Permission;
 
-use super::{Access, BASE, PAGE, Route};
+use super::{Access, BASE, PAGE, Route, Verb};
 use crate::http::handlers::lists;
 
 const FROM: (&str, &str) = ("from", "Only of this day or time, or later.");
@@ -28,7 +28,7 @@ pub(super) const LIST_ORDERS: Route = Route {
     name: "list_orders",
     path: "/api/v1/orders",
     access: Access::Vendor(Permission::LicenseRead),
-    summary: "Lists orders in the order in which they were placed, without their licenses and tickets.",
+    summary: "Lists orders in the order in which they were placed, those of one second by their ids, without their licenses and tickets.",
     response: Some("OrderList"),
     query: &[("customer", "Only of this customer id."), FROM, UNTIL, NEWEST, PAGE[0], PAGE[1]],
     handler: |call| Box::pin(lists::orders(call)),
@@ -127,5 +127,32 @@ pub(super) const HISTORY: Route = Route {
         NEWEST,
     ],
     handler: |call| Box::pin(lists::history(call)),
+    ..BASE
+};
+
+pub(super) const SEARCH: Route = Route {
+    name: "search",
+    verb: Verb::Post,
+    path: "/api/v1/search",
+    access: Access::Vendor(Permission::LicenseRead),
+    summary: "Finds orders, customers, items, licenses, containers and approvals by their ids, and orders by their ticket; \
+        each kind only for roles that may see it.",
+    request: Some("SearchRequest"),
+    response: Some("SearchAnswer"),
+    handler: |call| Box::pin(lists::search(call)),
+    ..BASE
+};
+
+pub(super) const STATISTICS: Route = Route {
+    name: "statistics",
+    path: "/api/v1/statistics",
+    access: Access::Vendor(Permission::LicenseRead),
+    summary: "Tells how much was created, activated, returned and refused on each of at most 366 days, and what is open.",
+    response: Some("StatisticsAnswer"),
+    query: &[
+        ("from", "The first day; 30 days before the end when absent."),
+        ("until", "The day after the last one; tomorrow when absent."),
+    ],
+    handler: |call| Box::pin(lists::statistics(call)),
     ..BASE
 };
