@@ -16,3 +16,4 @@ pub mod password;
 pub mod service;
 pub mod system;
 pub mod vault;
+pub mod webhooks;

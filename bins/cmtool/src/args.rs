@@ -1,5 +1,6 @@
 //! The command line as typed. Nothing here touches the world.
 
+mod events;
 mod vendor;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::{ContainerSerial, FirmCode, FlashName, LicenseId, ProductCode};
 use licensing_core::origin::Origin;
 
+pub(crate) use events::*;
 pub(crate) use vendor::*;
 
 /// What help and manual page say at their end: scripts rely on it.
@@ -99,6 +101,11 @@ pub(crate) enum Command {
     /// Receipts: contexts kept as proof by the server
     #[command(subcommand)]
     Receipt(ReceiptCommand),
+    /// Events: what has happened, in order
+    Events(EventsArguments),
+    /// Webhooks: other programs that events are sent to
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Reconciliation of a server whose database was restored
     #[command(subcommand)]
     Reconciliation(ReconciliationCommand),

@@ -102,10 +102,12 @@ pub enum Permission {
     UserWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
+    /// Manage the receivers of events.
+    WebhookWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 13] = [
+pub const PERMISSIONS: [Permission; 14] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -119,6 +121,7 @@ pub const PERMISSIONS: [Permission; 13] = [
     Permission::TokenWrite,
     Permission::UserWrite,
     Permission::ServerWrite,
+    Permission::WebhookWrite,
 ];
 
 impl Permission {
@@ -138,6 +141,7 @@ impl Permission {
             Self::HistoryRead => "history-read",
             Self::TokenWrite => "token-write",
             Self::UserWrite => "user-write",
+            Self::WebhookWrite => "webhook-write",
             Self::ServerWrite => "server-write",
         }
     }

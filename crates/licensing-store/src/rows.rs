@@ -3,6 +3,7 @@
 
 mod records;
 mod users;
+mod webhooks;
 
 use licensing_core::ids::{ContainerKind, ContainerSerial, CustomerId, FirmCode};
 use licensing_core::time::Timestamp;
@@ -18,6 +19,7 @@ pub use users::{
     FactorColumns, held_columns, held_order, lines_text, roles_text, scopes_text, session, session_and_user,
     user,
 };
+pub use webhooks::{actions, last_event, parked, webhook};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

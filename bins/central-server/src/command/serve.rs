@@ -52,7 +52,8 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "reachable from other computers without TLS: tickets and tokens can be read");
         }
-        http::serve(App::new(service, config), listener, stop).await;
+        let app = App::new(service, config);
+        tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
         tracing::info!("stopped");
         Ok(())
     })

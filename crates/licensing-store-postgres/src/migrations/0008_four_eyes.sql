@@ -1,4 +1,4 @@
--- Version 7: four eyes. Scopes of API tokens, first grants of approvals, and orders that wait for a second person.
+-- Version 8: four eyes. Scopes of API tokens, first grants of approvals, and orders that wait for a second person.
 
 ALTER TABLE tokens ADD COLUMN scopes TEXT;              -- none: everything its roles allow
 ALTER TABLE approvals ADD COLUMN first_grant_by TEXT;   -- while a second person still has to grant it
