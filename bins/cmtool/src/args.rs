@@ -1,5 +1,6 @@
 //! The command line as typed. Nothing here touches the world.
 
+mod lists;
 mod vendor;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::{ContainerSerial, FirmCode, FlashName, LicenseId, ProductCode};
 use licensing_core::origin::Origin;
 
+pub(crate) use lists::*;
 pub(crate) use vendor::*;
 
 /// What help and manual page say at their end: scripts rely on it.
@@ -128,6 +130,19 @@ pub(crate) enum Command {
     /// Licenses: check them on this computer, follow them on the server
     #[command(subcommand)]
     License(LicenseCommand),
+    /// Find orders, customers, items, licenses, containers and approvals by their ids, and orders by their ticket (vendor)
+    Search {
+        /// The beginning of an id, or a ticket; - reads it from standard input
+        text: String,
+    },
+    /// List orders (vendor)
+    Orders(OrdersArguments),
+    /// List containers as the server knows them (vendor)
+    Containers(ContainersArguments),
+    /// List transfers whose receipt has not arrived (vendor)
+    Transfers(TransfersArguments),
+    /// Tell how much was created, activated, returned and refused day by day, and what is open (vendor)
+    Statistics(StatisticsArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -29,7 +29,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let calls = calls(&mut fleet, CLIENTS, bench.scaled(2_400))?;
     let (mut floor, mut product) = (Rounds::default(), Rounds::default());
     for round in 0..=bench.rounds() {
-        let fixed = http.run(calls.len(), calls[0].body.len())?.rate();
+        let fixed = http.run(calls.len(), calls[0].bytes())?.rate();
         let shown = fleet.closed(&calls)?.rate();
         if round > 0 {
             floor.0.push(fixed);
