@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
 use crate::service::SessionRules;
+use crate::webhooks::{Network, Sender};
 
 /// The documented file with every default.
 pub const SAMPLE: &str = include_str!("config/central.toml");
@@ -42,6 +43,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// Validity of issuing keys.
     pub issuing: Issuing,
+    /// Telling events to other programs.
+    pub webhooks: Webhooks,
     /// Logging.
     pub log: Log,
 }
@@ -142,6 +145,20 @@ pub struct Issuing {
     pub rotate_before_days: u32,
 }
 
+/// Telling events to other programs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Webhooks {
+    /// Networks events may be sent to although they are private; without TLS only there.
+    pub allowed_networks: Vec<String>,
+    /// Seconds for a receiver to answer.
+    pub timeout_secs: u64,
+    /// Seconds between attempts with one event.
+    pub retry_secs: Vec<u64>,
+    /// Days after which a receiver that takes nothing is disabled; 0 for never.
+    pub disable_after_days: u32,
+}
+
 /// Logging.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -164,6 +181,7 @@ impl Default for Config {
             restore: Restore::default(),
             sessions: Sessions::default(),
             issuing: Issuing::default(),
+            webhooks: Webhooks::default(),
             log: Log::default(),
         }
     }
@@ -225,6 +243,44 @@ impl Default for Issuing {
     }
 }
 
+impl Default for Webhooks {
+    fn default() -> Self {
+        Self {
+            allowed_networks: Vec::new(),
+            timeout_secs: 15,
+            retry_secs: vec![5, 60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+            disable_after_days: 10,
+        }
+    }
+}
+
+impl Webhooks {
+    fn networks(&self) -> anyhow::Result<Vec<Network>> {
+        let read = |text: &String| {
+            text.parse().map_err(|why| anyhow::anyhow!("webhooks.allowed_networks: {text}: {why}"))
+        };
+        self.allowed_networks.iter().map(read).collect()
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.networks()?;
+        anyhow::ensure!((1..=60).contains(&self.timeout_secs), "webhooks.timeout_secs must be from 1 to 60");
+        let sound = |pause: &u64| (1..=604_800).contains(pause);
+        anyhow::ensure!(
+            (1..=50).contains(&self.retry_secs.len()) && self.retry_secs.iter().all(sound),
+            "webhooks.retry_secs must be 1 to 50 numbers from 1 to 604800"
+        );
+        Ok(())
+    }
+
+    /// What sends to receivers, within these bounds.
+    #[must_use]
+    pub fn sender(&self) -> Sender {
+        // What was read was checked; a network that is none is allowed nothing.
+        Sender::new(self.networks().unwrap_or_default(), std::time::Duration::from_secs(self.timeout_secs))
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned() }
@@ -248,6 +304,7 @@ impl Config {
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
+        config.webhooks.check()?;
         let limits = &config.limits;
         let in_range = [
             ("limits.body_bytes", (1024..=64 << 20).contains(&limits.body_bytes)),
@@ -360,7 +417,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 10, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 11, "as many settings as fields");
     }
 
     #[test]
@@ -391,6 +448,8 @@ mod tests {
             "[containers]\ntrusted_makers = [\"00\"]",
             "[issuing]\nrotate_before_days = 365",
             "[log]\nlevel = \"loud\"",
+            "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
+            "[webhooks]\nretry_secs = []",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }

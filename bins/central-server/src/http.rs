@@ -28,6 +28,7 @@ pub use route::{Access, Needs, ROUTES, Route, Verb};
 
 use crate::config::Config;
 use crate::service::{Failure, Service};
+use crate::webhooks::{self, Sender};
 
 /// What every request shares.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct App {
     config: Config,
     gate: Gate,
     requests: Arc<Semaphore>,
+    /// Places for requests that wait for something to happen.
+    waiting: Semaphore,
+    /// For messages that are sent while somebody waits for what comes of it.
+    sender: Arc<Sender>,
 }
 
 impl App {
@@ -44,7 +49,15 @@ impl App {
     pub fn new(service: Arc<Service>, config: Config) -> Arc<Self> {
         let gate = Gate::new(config.rate.requests_per_minute, config.rate.ticket_failures_per_minute);
         let requests = Arc::new(Semaphore::new(config.limits.requests));
-        Arc::new(Self { service, config, gate, requests })
+        let waiting = Semaphore::new(config.limits.requests / 4);
+        let sender = Arc::new(config.webhooks.sender());
+        Arc::new(Self { service, config, gate, requests, waiting, sender })
+    }
+
+    /// Tells events to the receivers of webhooks, until the services stop.
+    pub async fn tell_webhooks(&self) {
+        webhooks::run(Arc::clone(&self.service), Arc::clone(&self.sender), self.config.webhooks.clone())
+            .await;
     }
 
     /// The services.
@@ -62,6 +75,11 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
         header_timeout: Duration::from_secs(limits.header_timeout_secs),
         header_bytes: limits.header_bytes,
         shutdown_timeout: Duration::from_secs(limits.shutdown_timeout_secs),
+    };
+    let service = Arc::clone(&app.service);
+    let stop = async move {
+        stop.await;
+        service.stop();
     };
     http_edge::serve(router(&app), bounds, listener, stop).await;
 }

@@ -17,6 +17,9 @@ pub struct Metrics {
     problems: Mutex<BTreeMap<&'static str, u64>>,
     events: Mutex<BTreeMap<&'static str, u64>>,
     conflicts: AtomicU64,
+    webhooks_taken: AtomicU64,
+    webhooks_failed: AtomicU64,
+    dead_letters: AtomicU64,
     in_flight: AtomicU64,
 }
 
@@ -35,6 +38,9 @@ impl Metrics {
             problems: Mutex::new(BTreeMap::new()),
             events: Mutex::new(BTreeMap::new()),
             conflicts: AtomicU64::new(0),
+            webhooks_taken: AtomicU64::new(0),
+            webhooks_failed: AtomicU64::new(0),
+            dead_letters: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
         }
     }
@@ -65,6 +71,17 @@ impl Metrics {
     /// A decision had to be made again.
     pub fn conflict(&self) {
         self.conflicts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A message was sent to the receiver of a webhook.
+    pub fn webhook_attempt(&self, taken: bool) {
+        let counter = if taken { &self.webhooks_taken } else { &self.webhooks_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An event is not tried any more.
+    pub fn webhook_dead_letter(&self) {
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Everything, in the Prometheus text format.
@@ -107,6 +124,12 @@ impl Metrics {
         family("central_activations_confirmed_total", "counter", "Activations proven.", &plain(confirmed));
         let conflicts = self.conflicts.load(Ordering::Relaxed);
         family("central_conflicts_total", "counter", "Decisions made again.", &plain(conflicts));
+        let attempts = [("taken", &self.webhooks_taken), ("failed", &self.webhooks_failed)]
+            .map(|(outcome, n)| (format!("{{outcome=\"{outcome}\"}}"), n.load(Ordering::Relaxed)));
+        family("central_webhook_attempts_total", "counter", "Messages sent to webhooks.", &attempts);
+        let dead = self.dead_letters.load(Ordering::Relaxed);
+        let help = "Events a webhook is not tried with any more.";
+        family("central_webhook_dead_letters_total", "counter", help, &plain(dead));
         if let Some(counts) = counts {
             for (name, help, value) in [
                 ("central_tickets", "Tickets stored.", counts.tickets),

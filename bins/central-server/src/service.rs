@@ -5,6 +5,7 @@ mod attempt;
 mod blacklist;
 mod exports;
 mod failure;
+mod feed;
 mod history;
 mod items;
 mod licenses;
@@ -21,12 +22,13 @@ mod tickets;
 pub mod tokens;
 mod transfers;
 pub mod users;
+mod webhooks;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use licensing_core::Entropy;
 use licensing_core::crypto::sign::PublicKey;
-use licensing_core::event::Actor;
+use licensing_core::event::{Action, Actor};
 use licensing_core::ids::FirmCode;
 use licensing_core::refusal::Refusal;
 use licensing_core::terms::Tolerance;
@@ -34,11 +36,13 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 pub use attempt::Idempotency;
 pub use exports::{Export, Exported, FORMATS, Format};
 pub use failure::Failure;
+pub use feed::{FeedQuery, envelope, read_actions};
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
@@ -131,6 +135,9 @@ pub struct Service {
     metrics: Arc<Metrics>,
     stripes: attempt::Stripes,
     passwords: Passwords,
+    /// Changes when something was committed here.
+    news: watch::Sender<()>,
+    stopping: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Service {
@@ -158,6 +165,8 @@ impl Service {
             metrics,
             stripes: attempt::Stripes::default(),
             passwords: Passwords::default(),
+            news: watch::Sender::new(()),
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -187,6 +196,29 @@ impl Service {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Changes whenever this process has committed events.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Becomes true when the process is to stop: whoever waits for something goes away.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// Tells whoever waits for something to go away.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Events were committed.
+    fn happened(&self, events: &[Action]) {
+        self.metrics.happened(events);
+        self.news.send_replace(());
     }
 
     /// The keys in use.

@@ -222,7 +222,8 @@ async fn the_authorisation_matrix() {
                 .replace("{serial}", "3-7")
                 .replace("{id}", "X")
                 .replace("{name}", "X")
-                .replace("{code}", "usage");
+                .replace("{code}", "usage")
+                .replace("{sequence}", "1");
             let mut request = Request::builder().method(route.verb.name()).uri(path);
             if let Some(token) = token {
                 request = request.header("authorization", format!("Bearer {token}"));

@@ -4,6 +4,7 @@ mod check;
 mod container;
 mod decide;
 mod device;
+mod events;
 mod files;
 mod flash;
 mod inspect;
@@ -38,6 +39,8 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         Command::Approval(command) => decide::approval(&global, &command, output),
         Command::Blacklist(command) => decide::blacklist(&global, &command, output),
         Command::Receipt(command) => look::receipt(&global, &command, output),
+        Command::Events(arguments) => events::events(&global, &arguments, output),
+        Command::Webhook(command) => events::webhook(&global, command, output),
         Command::Reconciliation(command) => decide::reconciliation(&global, &command, output),
         Command::Context(command) => files::context(&global, &command, output),
         Command::Transfer(TransferCommand::Receipt { file }) => files::receipt(&global, &file, output),

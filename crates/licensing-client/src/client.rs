@@ -1,5 +1,6 @@
 //! The server's JSON interface, a method for each request.
 
+mod events;
 mod life;
 mod lists;
 

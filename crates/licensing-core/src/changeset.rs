@@ -16,6 +16,7 @@ use crate::ticket::Ticket;
 use crate::time::Timestamp;
 use crate::user::session::Session;
 use crate::user::{User, UserName};
+use crate::webhook::{Parked, Progress, Webhook};
 
 /// A context kept as a receipt: the proof that something was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +162,27 @@ pub enum Change {
     ForgetSessions {
         /// The moment.
         until: Timestamp,
+    },
+    /// Inserts or updates a receiver of events.
+    PutWebhook(Webhook),
+    /// Removes a receiver of events, which must have this version, with everything that is put aside for it.
+    RemoveWebhook {
+        /// Its name.
+        name: String,
+        /// Its version.
+        version: u64,
+    },
+    /// Inserts or updates how far a receiver has been told.
+    PutProgress(Progress),
+    /// Puts an event aside for a receiver, or changes what is noted about it. Its fence is the progress that is stored
+    /// with it.
+    Park(Parked),
+    /// An event is put aside no more.
+    Unpark {
+        /// The receiver.
+        webhook: String,
+        /// Number of the event.
+        sequence: u64,
     },
     /// Keeps a context as a receipt; one that is kept already is left as it is.
     KeepReceipt(Receipt),

@@ -137,6 +137,14 @@ actions! {
     SessionsEnded = "sessions_ended",
     /// Signing in was refused; the outcome says why.
     SignInRefused = "sign_in_refused",
+    /// A receiver of events was made.
+    WebhookCreated = "webhook_created",
+    /// A receiver of events was changed: its address, what it is told, its secrets, or from where.
+    WebhookChanged = "webhook_changed",
+    /// A receiver of events is told nothing any more.
+    WebhookDisabled = "webhook_disabled",
+    /// A receiver of events was removed.
+    WebhookRemoved = "webhook_removed",
 }
 
 /// Something that happened.

@@ -51,6 +51,7 @@ pub mod trust;
 pub mod update_item;
 pub mod user;
 pub mod vendor;
+pub mod webhook;
 pub mod work;
 pub mod zoo;
 

@@ -102,10 +102,12 @@ pub enum Permission {
     UserWrite,
     /// Begin and end the reconciliation of a restored database.
     ServerWrite,
+    /// Manage the receivers of events.
+    WebhookWrite,
 }
 
 /// Every permission.
-pub const PERMISSIONS: [Permission; 13] = [
+pub const PERMISSIONS: [Permission; 14] = [
     Permission::ItemRead,
     Permission::ItemWrite,
     Permission::OrderWrite,
@@ -119,6 +121,7 @@ pub const PERMISSIONS: [Permission; 13] = [
     Permission::TokenWrite,
     Permission::UserWrite,
     Permission::ServerWrite,
+    Permission::WebhookWrite,
 ];
 
 /// An API token as stored: the secret itself is only known to its holder.

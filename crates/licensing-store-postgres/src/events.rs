@@ -39,8 +39,24 @@ pub(crate) async fn read(
     if wanted.newest || wanted.by_time() {
         return lists::events(connection, wanted).await;
     }
-    let (last, announced, events) = {
-        let steps = [Step::query(LAST, vec![]), Step::query(ANNOUNCED, vec![]), query(wanted)];
+    let (events, last) = settled(connection, || query(wanted)).await?;
+    let events = rows::all(&events, "events", rows::event).map_err(Failed::Store)?;
+    Ok(events.into_iter().filter(|event| event.sequence <= last).collect())
+}
+
+/// Number of the newest event below which none can appear any more.
+pub(crate) async fn last(connection: &mut Connection) -> Result<u64, Failed> {
+    // A transaction that was given up leaves a number without an event.
+    let newest = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
+    let (found, last) = settled(connection, || Step::query(newest, vec![])).await?;
+    let found = rows::all(&found, "events", rows::last_event).map_err(Failed::Store)?;
+    Ok(found.first().copied().unwrap_or_default().min(last))
+}
+
+/// Runs a query when every event up to the last number given can be seen; gives that number as well.
+async fn settled(connection: &mut Connection, query: impl Fn() -> Step) -> Result<(Vec<Row>, u64), Failed> {
+    let (last, announced, found) = {
+        let steps = [Step::query(LAST, vec![]), Step::query(ANNOUNCED, vec![]), query()];
         let mut answers = connection.pipeline(&steps).await?.into_iter();
         let mut next = || answers.next().unwrap_or_else(|| Ok(vec![]));
         (next()?, next()?, next()?)
@@ -51,18 +67,17 @@ pub(crate) async fn read(
         (announced - ANNOUNCEMENTS < last).then_some(announced)
     };
     let unfinished: Vec<i64> = announced.iter().filter_map(below).collect();
-    let events = if unfinished.is_empty() {
-        events
+    let found = if unfinished.is_empty() {
+        found
     } else {
         let waits = unfinished.into_iter().map(|announced| Step::query(WAIT, values![announced]));
-        let steps: Vec<Step> = waits.chain([query(wanted)]).collect();
+        let steps: Vec<Step> = waits.chain([query()]).collect();
         let answers = connection.pipeline(&steps).await?.into_iter().collect::<Result<Vec<_>, _>>()?;
         answers.into_iter().next_back().unwrap_or_default()
     };
-    let events = rows::all(&events, "events", rows::event).map_err(Failed::Store)?;
     let last = u64::try_from(last)
         .map_err(|_| Failed::Store(StoreError::Inconsistent { table: "events", column: "sequence" }))?;
-    Ok(events.into_iter().filter(|event| event.sequence <= last).collect())
+    Ok((found, last))
 }
 
 fn query(wanted: EventQuery) -> Step {

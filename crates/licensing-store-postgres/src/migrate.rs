@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_wanted_back.sql"),
     include_str!("migrations/0005_lists.sql"),
     include_str!("migrations/0006_users.sql"),
+    include_str!("migrations/0007_webhooks.sql"),
 ];
 
 /// The schema version this program reads and writes.

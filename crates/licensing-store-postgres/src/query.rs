@@ -168,7 +168,23 @@ pub(crate) const EVENT: &str = concat!(event_columns!(), " WHERE sequence > $1")
 
 pub(crate) const ORDER: &str = "SELECT id, customer, comment, ticket, content, created_at FROM orders";
 
+macro_rules! parked {
+    ($state:literal) => {
+        concat!(
+            "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked
+            WHERE webhook = $1 AND ",
+            $state,
+            " AND sequence > $2 ORDER BY sequence LIMIT $3"
+        )
+    };
+}
+
+pub(crate) const WEBHOOKS: &str =
+    "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
+    p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version
+    FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name ORDER BY w.name";
+
 pub(crate) use {
     activation, activation_columns, approval, container, firm, item, license, license_columns,
-    license_tables, live, receipt, session, step, ticket, token, user,
+    license_tables, live, parked, receipt, session, step, ticket, token, user,
 };

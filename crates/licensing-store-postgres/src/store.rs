@@ -25,11 +25,12 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, SearchHits, SearchQuery, Store,
-    StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ use crate::commit::{self, Failed};
 use crate::connect::{Connection, OpenError, raw};
 use crate::pipeline::{Param, Step, values};
 use crate::pool::Pool;
-use crate::rows::{self, Reader, serial_number};
+use crate::rows::{self, Reader, serial_number, signed};
 use crate::settings::Settings;
 use crate::tls::Tls;
 use crate::{audit, events, lists, load, migrate, query, search};
@@ -334,6 +335,24 @@ impl Store for PostgresStore {
     fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
         let sql = query::session!("WHERE owner = $1 ORDER BY begun_at DESC, hash");
         self.select(sql, values![user.as_str().to_owned()], "sessions", rows::session)
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.read(|connection| Box::pin(events::last(connection)))
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.select(query::WEBHOOKS, vec![], "webhooks", rows::webhook)
+    }
+
+    fn parked(&self, wanted: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        let sql = if wanted.dead {
+            query::parked!("dead_at IS NOT NULL")
+        } else {
+            query::parked!("dead_at IS NULL")
+        };
+        let params = values![wanted.webhook, signed(wanted.after), i64::from(wanted.limit)];
+        self.select(sql, params, "webhook_parked", rows::parked)
     }
 
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod users;
+mod webhooks;
 
 use std::collections::HashSet;
 
@@ -107,6 +108,11 @@ impl Batch {
             | Change::EndSession { .. }
             | Change::EndSessionsOf { .. }
             | Change::ForgetSessions { .. } => self.change_sessions(change),
+            Change::PutWebhook(webhook) => self.put_webhook(webhook),
+            Change::RemoveWebhook { name, version } => self.remove_webhook(name, *version),
+            Change::PutProgress(progress) => self.put_progress(progress),
+            Change::Park(parked) => self.park(parked),
+            Change::Unpark { webhook, sequence } => self.unpark(webhook, *sequence),
             Change::KeepReceipt(receipt) => self.keep_receipt(receipt),
         }
     }

@@ -70,3 +70,10 @@ pub(crate) const OF_UNFINISHED: &str =
 pub(crate) fn found() -> String {
     LICENSE.replacen("SELECT ", "SELECT l.customer AS customer, ", 1)
 }
+pub(crate) const WEBHOOK: &str =
+    "SELECT w.name, w.url, w.sealed, w.actions, w.disabled_at, w.disabled_why, w.created_at, w.version,
+    p.reached, p.lease, p.lease_until, p.failing_since, p.taken_at, p.version AS progress_version
+    FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name";
+
+pub(crate) const PARKED: &str =
+    "SELECT webhook, sequence, lane, attempts, since, next_at, outcome, dead_at FROM webhook_parked";

@@ -22,17 +22,18 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
-    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, SearchHits, SearchQuery, Store,
-    StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
+    FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
-use crate::rows::{self, serial_number, store_error};
+use crate::rows::{self, serial_number, signed, store_error};
 use crate::threads::Threads;
 use crate::{audit, lists, load, query, search};
 
@@ -314,6 +315,32 @@ impl Store for SqliteStore {
         self.threads.read(move |db| {
             let sql = format!("{} WHERE owner = ? ORDER BY begun_at DESC, hash", query::SESSION);
             all(db, "sessions", &sql, params![user.as_str()], rows::session)
+        })
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, u64> {
+        self.threads.read(|db| {
+            let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
+            Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
+        self.threads.read(|db| {
+            let sql = format!("{} ORDER BY w.name", query::WEBHOOK);
+            all(db, "webhooks", &sql, [], rows::webhook)
+        })
+    }
+
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
+        self.threads.read(move |db| {
+            let state = if query.dead { "dead_at IS NOT NULL" } else { "dead_at IS NULL" };
+            let sql = format!(
+                "{} WHERE webhook = ? AND {state} AND sequence > ? ORDER BY sequence LIMIT ?",
+                query::PARKED
+            );
+            let params = params![query.webhook, signed(query.after), query.limit];
+            all(db, "webhook_parked", &sql, params, rows::parked)
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod users;
+mod webhooks;
 
 use licensing_core::activation::Activation;
 use licensing_core::changeset::{Change, ChangeSet, Receipt};
@@ -100,6 +101,11 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         Change::EndSession { hash } => users::end_session(db, hash),
         Change::EndSessionsOf { user, except } => users::end_sessions_of(db, user, except.as_ref()),
         Change::ForgetSessions { until } => users::forget_sessions(db, *until),
+        Change::PutWebhook(webhook) => webhooks::put_webhook(db, webhook),
+        Change::RemoveWebhook { name, version } => webhooks::remove_webhook(db, name, *version),
+        Change::PutProgress(progress) => webhooks::put_progress(db, progress),
+        Change::Park(parked) => webhooks::park(db, parked),
+        Change::Unpark { webhook, sequence } => webhooks::unpark(db, webhook, *sequence),
         Change::KeepReceipt(receipt) => keep_receipt(db, receipt),
     }
 }

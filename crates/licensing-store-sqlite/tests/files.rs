@@ -188,7 +188,8 @@ fn a_move_takes_every_table_and_column() {
     }
     let stored = texts(
         "SELECT m.name, c.name || ' ' || CASE
-            WHEN c.name IN ('together', 'test_host', 'resync', 'voided', 'withdraw', 'wanted_back') THEN 'Flag'
+            WHEN c.name IN ('together', 'test_host', 'resync', 'voided', 'withdraw', 'wanted_back', 'must_change',
+                'factor_confirmed') THEN 'Flag'
             ELSE CASE c.type WHEN 'INTEGER' THEN 'Integer' WHEN 'TEXT' THEN 'Text' ELSE 'Blob' END END
          FROM sqlite_schema m, pragma_table_info(m.name) c
          WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'moves'",

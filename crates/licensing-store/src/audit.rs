@@ -95,6 +95,13 @@ const LISTED: &str =
     "SELECT c.serial AS serial FROM containers c LEFT JOIN blacklist b ON b.serial = c.serial
     WHERE (c.status = 'blacklisted') <> (b.serial IS NOT NULL) ORDER BY c.serial";
 
+/// How far a receiver was told is known, and no further than there are events; only these are put aside.
+const TOLD: &str = "SELECT w.name AS name FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name
+    WHERE p.reached IS NULL OR p.reached > (SELECT COALESCE(MAX(sequence), 0) FROM events)
+        OR EXISTS (SELECT 1 FROM webhook_parked k WHERE k.webhook = w.name AND (k.sequence > p.reached
+            OR NOT EXISTS (SELECT 1 FROM events e WHERE e.sequence = k.sequence)))
+    ORDER BY w.name";
+
 /// Every step, to be recomputed from its bytes.
 pub const STEPS: &str = "SELECT id, serial, firm_code, before_counter, before_digest, after_digest, bytes, issued_at, voided FROM steps";
 
@@ -109,6 +116,8 @@ pub enum Subject {
     Container,
     /// A firm item, by `serial` and `firm_code`.
     Firm,
+    /// A receiver of events, by `name`.
+    Webhook,
 }
 
 /// A query that gives a row for everything that is wrong in one way.
@@ -137,6 +146,7 @@ impl Check {
             Subject::Activation => format!("activation {}", ActivationId(row.bytes("id")?)),
             Subject::Container => format!("container {}", row.serial("serial")?),
             Subject::Firm => firm(row)?,
+            Subject::Webhook => format!("webhook {}", row.get::<String>("name")?),
         };
         Ok(Finding { what: self.what, which })
     }
@@ -150,7 +160,7 @@ fn firm(row: &Reader<'_>) -> Result<String, StoreError> {
 /// All checks. Two read JSON, which every database does in its own words: `totals` gives the licenses whose parts do not
 /// add up, `withdrawn` those of which more was withdrawn after an activation than at all.
 #[must_use]
-pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 16] {
+pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 17] {
     [
         Check::new("the ledger differs from the activations", LEDGERS, Subject::License),
         Check::new("the parts do not add up to the quantity", totals, Subject::License),
@@ -171,6 +181,7 @@ pub const fn checks(totals: &'static str, withdrawn: &'static str) -> [Check; 16
         ),
         Check::new("listed under another customer than its ticket", CUSTOMERS, Subject::License),
         Check::new("it and its replacement do not name each other", REPLACED, Subject::License),
+        Check::new("what it is still to be told is not known, or beyond the events", TOLD, Subject::Webhook),
         Check::new("given up for lost in a container that was not shut out", SUPERSEDED, Subject::Activation),
     ]
 }

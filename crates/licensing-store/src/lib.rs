@@ -52,6 +52,7 @@ use licensing_core::time::Timestamp;
 use licensing_core::token::ApiToken;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
+use licensing_core::webhook::{Parked, Progress, Webhook};
 use licensing_core::work::Facts;
 
 pub use search::{DayCount, FoundCustomer, OPEN_COUNTED, Open, SearchHits, SearchQuery};
@@ -146,6 +147,19 @@ pub struct FirmBooks {
     pub receipt: Option<Receipt>,
 }
 
+/// Which events put aside to read, in order of their numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedQuery {
+    /// For this receiver.
+    pub webhook: String,
+    /// Those that are not tried any more, or else those that still are.
+    pub dead: bool,
+    /// After this number.
+    pub after: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// How much there is of what, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -232,6 +246,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// The sessions of a user, newest first, also those whose time is over and that were not yet forgotten.
     fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>>;
+    /// Number of the newest event; 0 before the first. Whoever reads on after it misses none.
+    fn last_event(&self) -> StoreFuture<'_, u64>;
+
+    /// All receivers of events with how far they were told, in order of their names. Each pair is one snapshot.
+    fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>>;
+
+    /// Events that are put aside for a receiver.
+    fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>>;
 
     /// Live activations of a license line, oldest first.
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>>;

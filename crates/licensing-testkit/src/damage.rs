@@ -22,13 +22,15 @@ use licensing_core::ticket::Ticket;
 use licensing_core::token::{ApiToken, Role};
 use licensing_core::user::session::{Session, Stage};
 use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
+use licensing_core::webhook::Progress;
 use licensing_core::work::{ProofMaster, ServerRules, Work};
 use licensing_store::{
-    ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, Store,
-    StoreError, TransferQuery,
+    ApprovalQuery, ContainerQuery, EventQuery, FactsQuery, ItemQuery, LicenseQuery, OrderQuery, ParkedQuery,
+    Store, StoreError, TransferQuery,
 };
 
 use crate::TestEntropy;
+use crate::conformance::webhooks::{parked, webhook};
 use crate::server::{NOW, Server, actor, definition, firm};
 
 /// The only ticket.
@@ -164,6 +166,9 @@ fn decided() -> ChangeSet {
         origin: None,
         agent: String::new(),
     }));
+    changes.push(Change::PutWebhook(webhook("erp", 0)));
+    changes.push(Change::PutProgress(Progress::new("erp".to_owned(), 1)));
+    changes.push(Change::Park(parked("erp", 1)));
     changes
 }
 
@@ -181,7 +186,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 31] = [
+pub const READS: [(&str, Read); 33] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -227,12 +232,17 @@ pub const READS: [(&str, Read); 31] = [
     ("blacklist_version", |store, _| block_on(store.blacklist_version()).map(text)),
     ("preactivation", |store, _| block_on(store.preactivation(PRE_ACTIVATION, listed())).map(text)),
     ("reconciling", |store, _| block_on(store.reconciling()).map(text)),
+    ("webhooks", |store, _| block_on(store.webhooks()).map(text)),
+    ("parked", |store, _| {
+        let webhook = "erp".to_owned();
+        block_on(store.parked(ParkedQuery { webhook, dead: false, after: 0, limit: 9 })).map(text)
+    }),
     ("firm_books", |store, _| block_on(store.firm_books(None, 9)).map(text)),
 ];
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 62] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 67] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -295,6 +305,11 @@ pub const DAMAGES: [(&str, &str, &str, &str); 62] = [
     ("UPDATE server_state SET reconciling = -1", "facts", "server_state", "reconciling"),
     ("DELETE FROM server_state", "reconciling", "server_state", "reconciling"),
     ("UPDATE receipts SET bytes = {}, hash = {00}", "firm_books", "receipts", "hash"),
+    ("UPDATE webhooks SET actions = 'x'", "webhooks", "webhooks", "actions"),
+    ("UPDATE webhooks SET disabled_at = 1", "webhooks", "webhooks", "disabled_at"),
+    ("UPDATE webhook_progress SET lease = {00}", "webhooks", "webhooks", "lease"),
+    ("DELETE FROM webhook_progress", "webhooks", "webhooks", "reached"),
+    ("UPDATE webhook_parked SET attempts = -1", "parked", "webhook_parked", "attempts"),
 ];
 
 const LEDGER: &str = "license: the ledger differs from the activations";
@@ -313,10 +328,11 @@ const GENERATION: &str = "activation: of another ticket, or of a generation its 
 const CUSTOMER: &str = "license: listed under another customer than its ticket";
 const REPLACED: &str = "license: it and its replacement do not name each other";
 const SUPERSEDED: &str = "activation: given up for lost in a container that was not shut out";
+const TOLD: &str = "webhook: what it is still to be told is not known, or beyond the events";
 const STEP: &str = "container: a step is not what its place in the chain says";
 
 /// What is done to the books, one after the other, and what an audit must complain of after it.
-pub const BOOKS: [(&str, &[&str]); 30] = [
+pub const BOOKS: [(&str, &[&str]); 33] = [
     ("UPDATE licenses SET fresh = 3", &[]),
     ("UPDATE licenses SET fresh = 4", &[TOTAL]),
     ("UPDATE licenses SET fresh = 2, activating = 3", &[LEDGER]),
@@ -347,6 +363,9 @@ pub const BOOKS: [(&str, &[&str]); 30] = [
     ("UPDATE licenses SET replaced_by = id", &[]),
     ("UPDATE firms SET confirmed_counter = 9 WHERE confirmed_counter = 1", &[UNPROVEN]),
     ("UPDATE firms SET confirmed_counter = 1 WHERE confirmed_counter = 9", &[]),
+    ("UPDATE webhook_progress SET reached = 0", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 9", &[TOLD]),
+    ("UPDATE webhook_progress SET reached = 1", &[]),
     ("UPDATE containers SET status = 'normal'", &[LISTED]),
     ("UPDATE containers SET status = 'blacklisted'", &[LISTED]),
     ("UPDATE licenses SET quantity = 6", &[TOTAL, LISTED]),

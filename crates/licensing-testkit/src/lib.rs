@@ -13,6 +13,7 @@ pub mod postgres;
 pub mod proof;
 #[cfg(unix)]
 pub mod proxy;
+pub mod python;
 pub mod server;
 #[cfg(feature = "small")]
 pub mod small;

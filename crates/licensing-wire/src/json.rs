@@ -5,12 +5,14 @@
 mod life;
 mod lists;
 mod users;
+mod webhooks;
 
 pub use life::*;
 pub use lists::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use users::*;
+pub use webhooks::*;
 
 /// `POST /api/v1/items`: creates an item. Option texts are as on the command line (see [`crate::options`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

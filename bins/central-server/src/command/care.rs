@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
 use crate::database::{Database, Place};
 use crate::keys;
+use crate::served::Served;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
 /// The database of a server, as its settings say.
@@ -98,11 +99,15 @@ pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<(
     if let Ok(config) = &config {
         match home.place(config).and_then(Database::new) {
             Err(error) => examination.of("database", Err(error)),
-            Ok(database) => match (examine_database(&database, &mut examination), audit) {
-                (None, _) => {}
-                (Some(store), Some(contexts)) => audit_books(&*store, config, contexts, &mut examination)?,
-                (Some(store), None) => examination.of("books", books(&*store)),
-            },
+            Ok(database) => {
+                if let Some(store) = examine_database(&database, &mut examination) {
+                    examination.of("what was served", served(data, &*store));
+                    match audit {
+                        Some(contexts) => audit_books(&*store, config, contexts, &mut examination)?,
+                        None => examination.of("books", books(&*store)),
+                    }
+                }
+            }
         }
     }
     match examination.complaints {
@@ -160,6 +165,11 @@ fn well_set_up(database: &Database, store: &PostgresStore) -> anyhow::Result<Str
     let what = complaints.join(", ");
     anyhow::ensure!(complaints.is_empty(), "what is acknowledged can be lost on this server: {what}");
     Ok(format!("{} answers", database.place()))
+}
+
+fn served(data: &DataDir, store: &dyn Store) -> anyhow::Result<String> {
+    block_on(Served::at(data.served()).check(store))?;
+    Ok("is in the database".to_owned())
 }
 
 /// The quick look: the tables alone.

@@ -1,5 +1,6 @@
 //! What runs behind each route: reads the message, calls the service.
 
+pub(super) mod events;
 pub(super) mod lists;
 pub(super) mod look;
 pub(super) mod pages;

@@ -1,6 +1,7 @@
 //! The route table: every address of the server, what it needs, what it takes and gives. Router, admission,
 //! OpenAPI document and the authorisation test are all made from it.
 
+mod events;
 mod lists;
 
 use licensing_core::token::Permission;
@@ -58,7 +59,7 @@ pub enum Needs {
 }
 
 /// One address with one method.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// Name in logs, metrics and the OpenAPI document.
     pub name: &'static str,
@@ -108,8 +109,37 @@ const PAGE: [(&str, &str); 2] =
 const WSDL: [(&str, &str); 3] =
     [("wsdl", "Asks for the document."), ("WSDL", "The same."), ("singleWsdl", "The same.")];
 
+/// The parts of the table.
+const PARTS: [&[Route]; 2] = [BASIC, events::ROUTES];
+
+const COUNT: usize = {
+    let (mut count, mut part) = (0, 0);
+    while part < PARTS.len() {
+        count += PARTS[part].len();
+        part += 1;
+    }
+    count
+};
+
+const fn joined() -> [Route; COUNT] {
+    let (mut all, mut filled, mut part) = ([BASE; COUNT], 0, 0);
+    while part < PARTS.len() {
+        let mut at = 0;
+        while at < PARTS[part].len() {
+            all[filled] = PARTS[part][at];
+            filled += 1;
+            at += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
 /// Every route.
-pub static ROUTES: &[Route] = &[
+pub static ROUTES: &[Route] = &joined();
+
+/// Items, orders, licenses, containers, and what is for everybody.
+const BASIC: &[Route] = &[
     Route {
         name: "create_item",
         verb: Verb::Post,

@@ -92,7 +92,7 @@ impl Service {
             let events = changes.events.iter().map(|event| event.action).collect::<Vec<_>>();
             match (self.store.commit(changes).await, idempotency) {
                 (Ok(()), _) => {
-                    self.metrics.happened(&events);
+                    self.happened(&events);
                     return answer;
                 }
                 (Err(CommitError::Conflict), _) => {

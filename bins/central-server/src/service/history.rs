@@ -105,7 +105,7 @@ pub(super) fn container_answer(container: &ContainerRecord, firms: &[FirmRecord]
     }
 }
 
-fn event_message(stored: StoredEvent) -> EventMessage {
+pub(super) fn event_message(stored: StoredEvent) -> EventMessage {
     let event = stored.event;
     EventMessage {
         sequence: stored.sequence,
