@@ -77,6 +77,8 @@ pub struct Route {
     pub request: Option<&'static str>,
     /// Type of the answer; `None` when it is not JSON.
     pub response: Option<&'static str>,
+    /// Media types of an answer that is not JSON.
+    pub media: &'static [&'static str],
     /// Statuses of success.
     pub success: &'static [u16],
     /// Query parameters with what they mean.
@@ -94,6 +96,7 @@ const BASE: Route = Route {
     summary: "",
     request: None,
     response: None,
+    media: &["text/plain"],
     success: &[200],
     query: &[],
     handler: |call| Box::pin(pages::health(call)),
@@ -175,6 +178,10 @@ const BASIC: &[Route] = &[
     lists::LIST_TRANSFERS,
     lists::SEARCH,
     lists::STATISTICS,
+    lists::EXPORT_ORDERS,
+    lists::EXPORT_LICENSES,
+    lists::EXPORT_CONTAINERS,
+    lists::EXPORT_EVENTS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",
