@@ -170,8 +170,10 @@ impl Visit {
             return Ok(Some(Shown::To(format!("/sign-in?{}", encode(&[("next", &next)])))));
         }
         if let Reader::Of(name) = page.reader {
-            // Asked as every request of this route is.
-            Authorized::admit(&self.app, route(name)?, self.credential(), self.origin).await?;
+            // Asked as every request of this route is; only a page that is looked at may be come to from anywhere.
+            let sender = if page.verb == Verb::Get { Sender::OurPage } else { self.sender };
+            let credential = Credential::of(&self.headers, sender);
+            Authorized::admit(&self.app, route(name)?, credential, self.origin).await?;
         }
         Ok(None)
     }
