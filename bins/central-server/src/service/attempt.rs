@@ -163,6 +163,7 @@ impl Service {
             content_type: "application/json",
             body: body.to_vec(),
             cookie: None,
+            export: None,
         }))
     }
 
