@@ -11,6 +11,7 @@ use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
+use crate::edition::{Edition, EditionLimits};
 use crate::service::SessionRules;
 use crate::webhooks::{Network, Sender};
 
@@ -25,6 +26,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address under which clients reach the server; empty for what each request says.
     pub public_url: String,
+    /// How much the server does, and by which ways.
+    pub edition: Edition,
+    /// What of its limits is otherwise.
+    pub edition_limits: EditionLimits,
     /// The database.
     pub database: Database,
     /// Bounds on requests.
@@ -172,6 +177,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7870)),
             public_url: String::new(),
+            edition: Edition::HighAvailability,
+            edition_limits: EditionLimits::default(),
             database: Database::default(),
             limits: Limits::default(),
             rate: Rate::default(),
@@ -305,6 +312,7 @@ impl Config {
         config.selection()?;
         config.makers()?;
         config.webhooks.check()?;
+        config.edition_limits.over(config.edition)?;
         let limits = &config.limits;
         let in_range = [
             ("limits.body_bytes", (1024..=64 << 20).contains(&limits.body_bytes)),
@@ -417,7 +425,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 11, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 12, "as many settings as fields");
     }
 
     #[test]
@@ -450,6 +458,8 @@ mod tests {
             "[log]\nlevel = \"loud\"",
             "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
             "[webhooks]\nretry_secs = []",
+            "edition = \"huge\"",
+            "[edition_limits]\nsoap = \"maybe\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }

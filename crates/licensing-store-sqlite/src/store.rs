@@ -27,7 +27,7 @@ use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
     FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
-    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer, Usage,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -322,6 +322,15 @@ impl Store for SqliteStore {
         self.threads.read(|db| {
             let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
             Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn usage(&self, month: u32) -> StoreFuture<'_, Usage> {
+        self.threads.read(move |db| {
+            let sql =
+                "SELECT COALESCE(SUM(activations), 0) AS activations, COALESCE(MAX(shard = 255), 0) AS told
+                FROM usage WHERE month = ?";
+            Ok(one(db, "usage", sql, params![month], rows::usage)?.unwrap_or_default())
         })
     }
 

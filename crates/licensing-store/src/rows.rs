@@ -16,7 +16,7 @@ pub use records::{
     ticket_and_code, token, unfinished,
 };
 pub use users::{FactorColumns, roles_text, session, session_and_user, user};
-pub use webhooks::{actions, last_event, parked, webhook};
+pub use webhooks::{actions, last_event, parked, usage, webhook};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

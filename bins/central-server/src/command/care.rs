@@ -17,6 +17,7 @@ use crate::command::{Home, settings};
 use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
 use crate::database::{Database, Place};
+use crate::edition::month;
 use crate::keys;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
@@ -98,11 +99,15 @@ pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<(
     if let Ok(config) = &config {
         match home.place(config).and_then(Database::new) {
             Err(error) => examination.of("database", Err(error)),
-            Ok(database) => match (examine_database(&database, &mut examination), audit) {
-                (None, _) => {}
-                (Some(store), Some(contexts)) => audit_books(&*store, config, contexts, &mut examination)?,
-                (Some(store), None) => examination.of("books", books(&*store)),
-            },
+            Ok(database) => {
+                if let Some(store) = examine_database(&database, &mut examination) {
+                    examination.of("edition", edition(&*store, config));
+                    match audit {
+                        Some(contexts) => audit_books(&*store, config, contexts, &mut examination)?,
+                        None => examination.of("books", books(&*store)),
+                    }
+                }
+            }
         }
     }
     match examination.complaints {
@@ -127,6 +132,18 @@ fn examine_keys(data: &DataDir, examination: &mut Examination) {
         };
         examination.of(&format!("issuing key of firm code {}", firm.firm_code), state);
     }
+}
+
+/// How much of the edition is used.
+fn edition(store: &dyn Store, config: &Config) -> anyhow::Result<String> {
+    let limits = config.edition_limits.over(config.edition)?;
+    let used = block_on(store.usage(month(SystemClock.now())))?.activations;
+    let (Some(limit), Some(warn)) = (limits.activations_per_month, limits.warn_at()) else {
+        return Ok(format!("{used} activations this month, without a limit"));
+    };
+    let state = format!("{used} of {limit} activations of this month are used");
+    anyhow::ensure!(used < warn, "{state}; think of another edition");
+    Ok(state)
 }
 
 /// Looks at the database itself, and opens it.

@@ -108,7 +108,8 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         sessions: config.session_rules(),
     };
     let metrics = Arc::new(Metrics::new(now));
-    Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))
+    let service = Service::new(store, ring, rules, Arc::new(SystemClock), metrics);
+    Ok(Arc::new(service.with_limits(config.edition_limits.over(config.edition)?)))
 }
 
 /// Ready when the process is asked to stop.

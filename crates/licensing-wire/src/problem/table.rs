@@ -562,6 +562,13 @@ pub const TABLE: &[Entry] = &[
     row("activation_check_failed", 503, TRY_AGAIN,
         "The vendor looks at every activation, and without his answer nothing is activated.",
         "Try again in a few minutes."),
+    // What the edition of a server does at most.
+    row("activations_used_up", 403, REFUSED,
+        "The edition of a server allows a number of activations in a calendar month; returns and receipts are never limited.",
+        "Activate next month, or ask the vendor, who can set another edition."),
+    row("interface_not_in_edition", 403, REFUSED,
+        "The edition of a server decides which interfaces it has; returns and receipts are taken in any case.",
+        "Use another interface, or set another edition in the settings."),
     // Telling events to others.
     row("cursor_unknown", 409, REFUSED,
         "A feed goes on after an event of this log; a log that was restored from a backup no longer holds those after it.",
