@@ -4,6 +4,7 @@
 //! central.toml           settings
 //! central.db             the database
 //! admin.token            first API token, with the admin role
+//! served.json            how far this server has come, see `served`
 //! keys/                  see `keys`; a folder with this name is what makes a data folder initialised
 //! ```
 
@@ -61,6 +62,12 @@ impl DataDir {
     #[must_use]
     pub fn admin_token(&self) -> PathBuf {
         self.0.join("admin.token")
+    }
+
+    /// How far the server has come.
+    #[must_use]
+    pub fn served(&self) -> PathBuf {
+        self.0.join("served.json")
     }
 
     /// Whether `init` has finished here.
@@ -159,6 +166,21 @@ pub fn write_new(path: &Path, bytes: &[u8], private: bool) -> anyhow::Result<()>
     let written = options.open(path).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
+    });
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Writes a file in the place of the one that is there: after a power cut it is the old or the new one.
+///
+/// # Errors
+/// It cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let new = path.with_extension("new");
+    let written = File::create(&new).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
     });
     written.with_context(|| format!("cannot write {}", path.display()))?;
     path.parent().map_or(Ok(()), sync_dir)

@@ -14,6 +14,7 @@ pub mod http;
 pub mod keys;
 pub mod metrics;
 pub mod password;
+pub mod served;
 pub mod service;
 pub mod system;
 pub mod vault;

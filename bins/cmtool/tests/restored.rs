@@ -93,6 +93,8 @@ fn a_backup_copied_back_by_hand_is_noticed_and_reconciled() {
     let mut story = Story::new();
     story.central.kill();
     story.put_back();
+    // On another computer there is no mark that tells how far the server had come.
+    let _ = std::fs::remove_file(story.central.data().join("served.json"));
     story.central.start();
     assert_eq!(story.available(), 1, "the server has forgotten an activation");
     assert_eq!(story.contact(&story.holder), Err("server_behind_container".to_owned()));
@@ -136,6 +138,31 @@ fn the_restore_command_never_lets_anything_be_activated_twice() {
     assert_eq!(story.activate(&story.other), Err("server_reconciling".to_owned()));
     story.vendor(&["reconciliation", "end"]);
     story.is_whole();
+}
+
+#[test]
+fn a_server_does_not_start_on_a_database_that_is_older_than_what_it_served() {
+    let mut story = Story::new();
+    story.central.stop();
+    story.put_back();
+    let (code, said) = story.central.refuses_to_start();
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("ends before event") && said.contains("central-server restore"), "{said}");
+    let (sound, said) = story.central.audit(&[]);
+    assert!(!sound && said.contains("PROBLEM  what was served"), "{said}");
+    let restore = if story.central.postgres.is_some() {
+        story.central.administer(&["restore"])
+    } else {
+        story.central.administer(&["restore", "--from", &story.backup])
+    };
+    assert!(restore.status.success(), "{restore:?}");
+    story.central.start();
+    story.contact(&story.holder).unwrap();
+    story.vendor(&["reconciliation", "end"]);
+    story.is_whole();
+    // The mark has gone along.
+    story.central.stop();
+    story.central.start();
 }
 
 #[test]

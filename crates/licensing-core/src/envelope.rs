@@ -122,8 +122,9 @@ impl Draft {
         for part in [&self.header, &self.body, &certificates] {
             out.extend_from_slice(part);
         }
-        let public = key.public_key();
-        let signature = key.sign(&signed_message(self.file_type, &out, &public));
+        let signer = key.signer();
+        let public = signer.public_key();
+        let signature = signer.sign(&signed_message(self.file_type, &out, &public));
         out.push(1);
         out.extend_from_slice(&32u16.to_le_bytes());
         out.extend_from_slice(public.bytes());

@@ -19,6 +19,7 @@ use crate::data_dir::{DataDir, is_private};
 use crate::database::{Database, Place};
 use crate::edition::month;
 use crate::keys;
+use crate::served::Served;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
 /// The database of a server, as its settings say.
@@ -101,6 +102,7 @@ pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<(
             Err(error) => examination.of("database", Err(error)),
             Ok(database) => {
                 if let Some(store) = examine_database(&database, &mut examination) {
+                    examination.of("what was served", served(data, &*store));
                     examination.of("edition", edition(&*store, config));
                     match audit {
                         Some(contexts) => audit_books(&*store, config, contexts, &mut examination)?,
@@ -177,6 +179,11 @@ fn well_set_up(database: &Database, store: &PostgresStore) -> anyhow::Result<Str
     let what = complaints.join(", ");
     anyhow::ensure!(complaints.is_empty(), "what is acknowledged can be lost on this server: {what}");
     Ok(format!("{} answers", database.place()))
+}
+
+fn served(data: &DataDir, store: &dyn Store) -> anyhow::Result<String> {
+    block_on(Served::at(data.served()).check(store))?;
+    Ok("is in the database".to_owned())
 }
 
 /// The quick look: the tables alone.

@@ -18,6 +18,7 @@ use crate::database::Database;
 use crate::http::{self, App};
 use crate::keys;
 use crate::metrics::Metrics;
+use crate::served::Served;
 use crate::service::{Rules, Service};
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
@@ -40,6 +41,8 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
     let runtime = runtime()?;
     let database = Database::on(place, runtime.handle().clone());
     let service = service(data, &config, &database)?;
+    let served = Served::at(data.served());
+    runtime.block_on(served.check(service.store()))?;
     let listen = listen.unwrap_or(config.listen);
     runtime.block_on(async {
         let listener =
@@ -52,10 +55,16 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "reachable from other computers without TLS: tickets and tokens can be read");
         }
-        let app = App::new(service, config);
-        tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
+        let app = App::new(Arc::clone(&service), config);
+        let serving = async {
+            tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
+        };
+        tokio::select! {
+            never = served.clone().keep(service.store()) => match never {},
+            () = serving => {}
+        }
         tracing::info!("stopped");
-        Ok(())
+        served.mark(service.store()).await
     })
 }
 

@@ -74,6 +74,29 @@ impl Central {
         }
     }
 
+    /// Starts a server that is expected to end by itself at once: gives its exit code and what it said.
+    pub fn refuses_to_start(&self) -> (Option<i32>, String) {
+        let mut serve = self.program();
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(self.data());
+        let mut process = serve.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if !line.is_empty() {
+            process.kill().unwrap();
+        }
+        let ended = process.wait_with_output().unwrap();
+        assert_eq!(line, "", "it serves");
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        let asked = Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        assert!(process.wait().unwrap().success(), "{}", self.log());
+    }
+
     /// Runs a verb of the server's command line on its folder.
     pub fn administer(&self, words: &[&str]) -> Output {
         self.program().args(words).arg("--data").arg(self.data()).output().unwrap()

@@ -203,3 +203,12 @@ pub(crate) fn settle(number: u64) -> Vec<Row> {
         ),
     ]
 }
+
+/// What an overview of a ticket reads, by the keyed hash of its code.
+pub(crate) const OVERVIEW: [&str; 3] = [
+    "SELECT id, customer, together, created_at FROM tickets WHERE lookup = ?",
+    "SELECT l.*, d.document FROM tickets t JOIN licenses l ON l.ticket = t.id
+     JOIN definitions d ON d.hash = l.definition WHERE t.lookup = ?",
+    "SELECT a.* FROM tickets t JOIN activations a ON a.ticket = t.id
+     WHERE t.lookup = ? AND a.state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')",
+];

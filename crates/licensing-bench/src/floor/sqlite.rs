@@ -85,6 +85,45 @@ impl Sqlite {
     }
 }
 
+/// Reads what an overview shows of `count` tickets, one after the other on each of `threads` threads with a connection
+/// of its own; gives how many in a second. Nothing is made of the rows.
+pub(crate) fn overviews(database: &Path, count: usize, threads: usize) -> Result<f64> {
+    let read = || -> Result<()> {
+        let db = connect(database)?;
+        let tickets: Vec<Vec<u8>> = db
+            .prepare("SELECT lookup FROM tickets ORDER BY id LIMIT 64")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        ensure!(!tickets.is_empty(), "no tickets");
+        for lookup in tickets.iter().cycle().take(count / threads) {
+            let mut found = 0;
+            for sql in rows::OVERVIEW {
+                let mut statement = db.prepare_cached(sql)?;
+                let columns = statement.column_count();
+                let mut rows = statement.query([lookup])?;
+                while let Some(row) = rows.next()? {
+                    for column in 0..columns {
+                        std::hint::black_box(row.get_ref(column)?);
+                    }
+                    found += 1;
+                }
+            }
+            ensure!(found > 1, "an overview without licenses");
+        }
+        Ok(())
+    };
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+        readers.into_iter().try_for_each(|reader| {
+            reader.join().map_err(|_| anyhow::anyhow!("a thread that reads has failed"))?
+        })
+    })?;
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    let rate = (count / threads * threads) as f64 / begun.elapsed().as_secs_f64();
+    Ok(rate)
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let db = Connection::open(path)?;
     db.pragma_update(None, "journal_mode", "WAL")?;

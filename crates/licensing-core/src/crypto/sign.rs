@@ -93,24 +93,44 @@ impl SigningKey {
         &self.0
     }
 
-    fn pair(&self) -> Ed25519KeyPair {
+    /// The key made ready: half of the work of a signature is done once for all that follow.
+    ///
+    /// # Security
+    /// It is not overwritten when dropped: keep it for as long as it is used, and no longer.
+    #[must_use]
+    pub(crate) fn signer(&self) -> Signer {
         // Invariant: every 32-byte string is an Ed25519 seed.
-        Ed25519KeyPair::from_seed_unchecked(&self.0).expect("a 32-byte seed")
+        Signer(Ed25519KeyPair::from_seed_unchecked(&self.0).expect("a 32-byte seed"))
     }
 
     /// The public half.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(self.pair().public_key().as_ref());
-        PublicKey(bytes)
+        self.signer().public_key()
     }
 
     /// Signs a message. Deterministic.
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Signature {
+        self.signer().sign(message)
+    }
+}
+
+/// A signing key that is ready to sign.
+pub(crate) struct Signer(Ed25519KeyPair);
+
+impl Signer {
+    /// The public half.
+    pub(crate) fn public_key(&self) -> PublicKey {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.public_key().as_ref());
+        PublicKey(bytes)
+    }
+
+    /// Signs a message. Deterministic.
+    pub(crate) fn sign(&self, message: &[u8]) -> Signature {
         let mut out = [0; 64];
-        out.copy_from_slice(self.pair().sign(message).as_ref());
+        out.copy_from_slice(self.0.sign(message).as_ref());
         out
     }
 }
