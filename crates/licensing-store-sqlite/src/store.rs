@@ -178,11 +178,18 @@ impl SqliteStore {
     /// # Errors
     /// It is damaged or cannot be read.
     pub fn integrity(&self) -> StoreFuture<'_, bool> {
-        self.threads.read(|db| {
+        let path = self.path.clone();
+        self.threads.read(move |db| {
+            // SQLite writes whole pages, and reads what is cut off of the last one as zeros.
+            let length = std::fs::metadata(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?.len();
+            let page: i64 = db
+                .pragma_query_value(None, "page_size", |row| row.get(0))
+                .map_err(|error| store_error(&error))?;
+            let whole = u64::try_from(page).is_ok_and(|page| length.is_multiple_of(page));
             let result: String = db
                 .pragma_query_value(None, "integrity_check", |row| row.get(0))
                 .map_err(|error| store_error(&error))?;
-            Ok(result == "ok")
+            Ok(whole && result == "ok")
         })
     }
 }
