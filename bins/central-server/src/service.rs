@@ -4,8 +4,10 @@ mod approvals;
 mod attempt;
 mod blacklist;
 mod edition;
+mod exports;
 mod failure;
 mod feed;
+mod held_orders;
 mod history;
 mod items;
 mod licenses;
@@ -40,8 +42,10 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 pub use attempt::Idempotency;
+pub use exports::{Export, Exported, FORMATS, Format};
 pub use failure::Failure;
 pub use feed::{FeedQuery, envelope, read_actions};
+pub use held_orders::FourEyes;
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
@@ -81,6 +85,8 @@ pub struct Rules {
     pub restore_similarity: u32,
     /// How long sessions last.
     pub sessions: SessionRules,
+    /// What needs two people.
+    pub four_eyes: FourEyes,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
@@ -94,6 +100,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// What becomes of the session the browser keeps.
     pub cookie: Option<Cookie>,
+    /// A file of which the body is the beginning.
+    pub export: Option<Export>,
 }
 
 /// What becomes of the session a browser keeps.
@@ -119,7 +127,7 @@ impl Answer {
     /// The message cannot be written as JSON, which is our fault.
     pub fn json(status: u16, message: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_vec(message).map_err(|error| Failure::fault(error.to_string()))?;
-        Ok(Self { status, content_type: "application/json", body, cookie: None })
+        Ok(Self { status, content_type: "application/json", body, cookie: None, export: None })
     }
 }
 

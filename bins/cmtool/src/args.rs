@@ -1,15 +1,18 @@
 //! The command line as typed. Nothing here touches the world.
 
 mod events;
+mod lists;
+mod runtime;
 mod vendor;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use licensing_core::ids::{ContainerSerial, FirmCode, FlashName, LicenseId, ProductCode};
-use licensing_core::origin::Origin;
 
 pub(crate) use events::*;
+pub(crate) use lists::*;
+pub(crate) use runtime::*;
 pub(crate) use vendor::*;
 
 /// What help and manual page say at their end: scripts rely on it.
@@ -135,6 +138,19 @@ pub(crate) enum Command {
     /// Licenses: check them on this computer, follow them on the server
     #[command(subcommand)]
     License(LicenseCommand),
+    /// Find orders, customers, items, licenses, containers and approvals by their ids, and orders by their ticket (vendor)
+    Search {
+        /// The beginning of an id, or a ticket; - reads it from standard input
+        text: String,
+    },
+    /// List orders (vendor)
+    Orders(OrdersArguments),
+    /// List containers as the server knows them (vendor)
+    Containers(ContainersArguments),
+    /// List transfers whose receipt has not arrived (vendor)
+    Transfers(TransfersArguments),
+    /// Tell how much was created, activated, returned and refused day by day, and what is open (vendor)
+    Statistics(StatisticsArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -311,28 +327,6 @@ pub(crate) struct TrustArguments {
     /// The vendor's root key (64 hexadecimal digits), where the dongle holds nothing of the vendor yet
     #[arg(long, value_name = "HEX")]
     pub(crate) vendor_root: Option<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum AgentCommand {
-    /// List the portals that may talk to the containers, and those that ask
-    List,
-    /// Allow a portal
-    Allow {
-        /// Its origin, `https://portal.example`
-        origin: Origin,
-    },
-    /// Take the consent for a portal back, or refuse one that asks
-    Revoke {
-        /// Its origin, `https://portal.example`
-        origin: Origin,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RuntimeCommand {
-    /// Tell whether the license runtime runs, and what is in use: exit code 4 when it does not run
-    Status,
 }
 
 #[derive(Debug, Subcommand)]

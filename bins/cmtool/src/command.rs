@@ -8,6 +8,7 @@ mod events;
 mod files;
 mod flash;
 mod inspect;
+mod lists;
 mod look;
 mod online;
 mod qr;
@@ -19,6 +20,7 @@ use clap::CommandFactory;
 use crate::args::{Arguments, Command, Global, LicenseCommand, RuntimeCommand, TransferCommand};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::places;
 
 /// Runs a command.
 pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> {
@@ -49,6 +51,14 @@ pub(crate) fn run(arguments: Arguments, output: &Output) -> Result<(), Failure> 
         Command::Agent(command) => runtime::agent(&global, &command, output),
         Command::Runtime(RuntimeCommand::Status) => runtime::status(&global, output),
         Command::License(command) => license(&global, command, output),
+        Command::Search { text } => {
+            let text = if text == "-" { places::standard_input()? } else { text };
+            lists::search(&global, &text, output)
+        }
+        Command::Orders(arguments) => lists::orders(&global, arguments, output),
+        Command::Containers(arguments) => lists::containers(&global, arguments, output),
+        Command::Transfers(arguments) => lists::transfers(&global, arguments, output),
+        Command::Statistics(arguments) => lists::statistics(&global, arguments, output),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "cmtool", &mut std::io::stdout());
             Ok(())

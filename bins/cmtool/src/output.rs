@@ -138,14 +138,10 @@ pub(crate) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>
     table.to_string()
 }
 
-/// Comma-separated values (RFC 4180) for other programs.
+/// Comma-separated values for other programs.
 pub(crate) fn csv(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut write = |row: &[&str]| writer.write_record(row);
-    // Invariant: writing into memory cannot fail, and every row has the fields of the header.
-    write(header).expect("into memory");
-    for row in rows {
-        write(&row.iter().map(String::as_str).collect::<Vec<_>>()).expect("into memory");
-    }
-    String::from_utf8(writer.into_inner().expect("into memory")).expect("made of text")
+    let mut out = String::new();
+    licensing_wire::csv::record(&mut out, header);
+    rows.into_iter().for_each(|row| licensing_wire::csv::record(&mut out, row));
+    out
 }

@@ -67,15 +67,18 @@ impl TicketArgument {
             (_, Some(file)) => {
                 std::fs::read_to_string(file).map_err(|error| Failure::unreadable(file.display(), &error))?
             }
-            _ => {
-                let mut text = String::new();
-                let input = std::io::stdin().take(1_024).read_to_string(&mut text);
-                input.map_err(|error| Failure::unreadable("standard input", &error))?;
-                text
-            }
+            _ => standard_input()?,
         };
         Ok(text.parse::<TicketCode>()?)
     }
+}
+
+/// The text on standard input, of which no more is read than a line may have.
+pub(crate) fn standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let input = std::io::stdin().take(1_024).read_to_string(&mut text);
+    input.map_err(|error| Failure::unreadable("standard input", &error))?;
+    Ok(text)
 }
 
 /// Reads a file of at most `limit` bytes.

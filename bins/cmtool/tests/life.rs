@@ -364,3 +364,36 @@ fn a_copied_dongle_is_flagged_and_the_vendor_decides() {
         assert!(history.contains(event), "{event}");
     }
 }
+
+#[test]
+fn a_vendor_looks_through_everything() {
+    let world = World::new();
+    let vendor = world.computer("vendor");
+    let (ticket, license) = world.sell("O-1", 3, &[]);
+    world.sell("O-2", 1, &[]);
+    let user = world.computer("user");
+    let act = user.act();
+    assert_eq!(user.activate(&ticket, &act, &license).exit, 0);
+    let orders = vendor.ok(&["orders", "--newest"]).json["orders"].clone();
+    assert_eq!(orders.as_array().map(Vec::len), Some(2));
+    let csv = vendor.command(&["orders", "--csv"]).output().unwrap();
+    assert!(String::from_utf8(csv.stdout).unwrap().starts_with("order,customer,created,comment\r\nO-1,"));
+    assert_eq!(vendor.ok(&["containers", "--kind", "act"]).json["containers"][0]["serial"], act.as_str());
+    assert_eq!(vendor.ok(&["containers", "--flagged"]).json["containers"].as_array().map(Vec::len), Some(0));
+    assert_eq!(vendor.ok(&["transfers"]).json["transfers"].as_array().map(Vec::len), Some(0));
+    let active = vendor.ok(&["license", "search", "--state", "activated", "--newest"]).json;
+    assert_eq!(active["licenses"][0]["id"], license.as_str());
+    vendor.fails(3, "invalid_value", &["license", "search", "--state", "odd"]);
+    for (text, kind, id) in
+        [("o-1", "order", "O-1"), (&act, "container", &act), (&license, "license", &license)]
+    {
+        let hit = vendor.ok(&["search", text]).json["hits"][0].clone();
+        assert_eq!((hit["kind"].as_str(), hit["id"].as_str()), (Some(kind), Some(id)), "{text}");
+    }
+    let hit = vendor.ok(&["search", &ticket]).json["hits"][0].clone();
+    assert_eq!((hit["kind"].as_str(), hit["id"].as_str()), (Some("ticket"), Some("O-1")));
+    let told = vendor.ok(&["statistics"]).json;
+    assert_eq!((&told["total"]["created"], &told["total"]["activated"]), (&4.into(), &3.into()));
+    let table = String::from_utf8(vendor.command(&["statistics"]).output().unwrap().stdout).unwrap();
+    assert!(table.contains("open: 0 approvals, 0 transfers, 0 flagged containers"), "{table}");
+}

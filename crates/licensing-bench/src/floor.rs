@@ -1,6 +1,7 @@
 //! Floors: what the machine and the libraries can do without any of our code.
 
 pub(crate) mod crypto;
+pub(crate) mod pages;
 pub(crate) mod postgres;
 pub(crate) mod rows;
 pub(crate) mod sqlite;
@@ -24,7 +25,7 @@ impl Http {
     /// Sends so many requests with bodies of so many bytes.
     pub(crate) fn run(&mut self, requests: usize, bytes: usize) -> Result<Done> {
         let body = Bytes::from(vec![b'x'; bytes]);
-        let call = Call { path: "/fixed", body, key: None, token: None };
+        let call = Call { path: "/fixed".into(), body: Some(body), key: None, token: None };
         self.0.closed(&vec![call; requests])
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod access;
 pub(crate) mod activation;
 pub(crate) mod apply;
 pub(crate) mod growth;
+pub(crate) mod lists;
 pub(crate) mod orders;
 pub(crate) mod overview;
 pub(crate) mod postgres;

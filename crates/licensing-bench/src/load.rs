@@ -1,6 +1,7 @@
 //! The load generator: keeps a number of connections busy (closed loop), or sends at fixed moments whatever the answers
 //! are like (open loop), and keeps every latency.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,9 +20,9 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// Path on the server.
-    pub(crate) path: &'static str,
-    /// JSON body.
-    pub(crate) body: Bytes,
+    pub(crate) path: Cow<'static, str>,
+    /// JSON body; `None` only looks.
+    pub(crate) body: Option<Bytes>,
     /// Idempotency key, for what must not happen twice.
     pub(crate) key: Option<String>,
     /// API token.
@@ -31,20 +32,34 @@ pub(crate) struct Call {
 impl Call {
     /// A request with this message.
     pub(crate) fn new(path: &'static str, message: &impl serde::Serialize) -> Result<Self> {
-        Ok(Self { path, body: serde_json::to_vec(message)?.into(), key: None, token: None })
+        let body = Some(serde_json::to_vec(message)?.into());
+        Ok(Self { path: path.into(), body, key: None, token: None })
+    }
+
+    /// A request that only looks.
+    pub(crate) const fn get(path: String) -> Self {
+        Self { path: Cow::Owned(path), body: None, key: None, token: None }
+    }
+
+    /// Bytes of the body.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, Bytes::len)
     }
 
     fn request(&self) -> Result<hyper::Request<Full<Bytes>>> {
-        let mut request = hyper::Request::post(self.path)
-            .header("host", "127.0.0.1")
-            .header("content-type", "application/json");
+        let path = self.path.as_ref();
+        let mut request = match self.body {
+            Some(_) => hyper::Request::post(path).header("content-type", "application/json"),
+            None => hyper::Request::get(path),
+        };
+        request = request.header("host", "127.0.0.1");
         if let Some(key) = &self.key {
             request = request.header("idempotency-key", key);
         }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        Ok(request.body(Full::new(self.body.clone()))?)
+        Ok(request.body(Full::new(self.body.clone().unwrap_or_default()))?)
     }
 }
 

@@ -2,17 +2,19 @@
 
 mod events;
 mod life;
+mod lists;
 
 pub use life::LicenseSearch;
+pub use lists::Filters;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::Method;
 use licensing_wire::json::{
-    ContainerAnswer, ContainerList, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderRequest,
-    ReceiptAnswer, ReceiptFile, ReceiptRequest, TemplateAnswer, TicketAnswer, TicketRequest, TokenAnswer,
-    TokenList, TokenRequest, TransferAnswer, TransferRequest,
+    ContainerAnswer, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderRequest, ReceiptAnswer,
+    ReceiptFile, ReceiptRequest, TemplateAnswer, TicketAnswer, TicketRequest, TokenAnswer, TokenList,
+    TokenRequest, TransferAnswer, TransferRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -196,17 +198,6 @@ impl ServerClient {
     /// See [`ClientError`].
     pub fn container(&self, serial: &str) -> Result<ContainerAnswer, ClientError> {
         self.get(&format!("/api/v1/containers/{}", encoded(serial)))
-    }
-
-    /// A page of containers.
-    ///
-    /// # Errors
-    /// See [`ClientError`].
-    pub fn containers(&self, after: Option<&str>) -> Result<ContainerList, ClientError> {
-        match after {
-            Some(after) => self.get(&format!("/api/v1/containers?after={}", encoded(after))),
-            None => self.get("/api/v1/containers"),
-        }
     }
 
     /// Events about a `license`, `container` or `order`, after a place in the log.

@@ -9,7 +9,7 @@ mod http;
 mod journal;
 mod transfer;
 
-pub use client::{LicenseSearch, ServerClient};
+pub use client::{Filters, LicenseSearch, ServerClient};
 pub use http::{ClientError, Settings};
 pub use journal::{Journal, JournalEntry, NoJournal, Stage};
 pub use transfer::{Imported, Outcome, PHASES, Phase, Transfer, TransferContainer, TransferError, Wish};

@@ -4,6 +4,7 @@
 //! Domain types never serialise themselves; the types here are the interface and change only compatibly.
 
 pub mod binary;
+pub mod csv;
 pub mod json;
 pub mod options;
 pub mod problem;

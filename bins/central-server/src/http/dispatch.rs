@@ -74,7 +74,7 @@ pub(super) async fn refuse(
 
 fn finish(app: &App, name: &'static str, id: &str, outcome: Result<Answer, Failure>) -> Response<Body> {
     let mut response = match outcome {
-        Ok(answer) => respond::answer(answer),
+        Ok(answer) => respond::answer(&app.service, answer),
         Err(failure) => {
             app.service.metrics().problem(failure.code());
             if let Failure::Fault(what) = &failure {

@@ -55,7 +55,10 @@ fn operation(route: &Route) -> Value {
     for status in route.success {
         let content = match route.response {
             Some(name) => json!({ "application/json": { "schema": schema(name) } }),
-            None => json!({ "text/plain": { "schema": { "type": "string" } } }),
+            None => {
+                let text = |media: &&str| ((*media).to_owned(), json!({ "schema": { "type": "string" } }));
+                Value::Object(route.media.iter().map(text).collect())
+            }
         };
         responses.insert(status.to_string(), json!({ "description": "Done.", "content": content }));
     }

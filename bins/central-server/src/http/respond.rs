@@ -1,12 +1,15 @@
 //! Answers and problems as HTTP responses.
 
-use axum::body::Body;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use licensing_wire::binary::to_base64;
 use licensing_wire::problem::Problem;
 
 use crate::http::authorized::set_cookie;
-use crate::service::{Answer, Failure};
+use crate::service::{Answer, Export, FORMATS, Failure, Service};
 
 /// Headers of every response: nothing is cached, nothing is interpreted as anything else, nothing is framed.
 const HEADERS: [(HeaderName, &str); 5] = [
@@ -32,8 +35,11 @@ pub(super) fn response(status: u16, content_type: &'static str, body: Vec<u8>) -
 }
 
 /// An answer.
-pub(super) fn answer(answer: Answer) -> Response<Body> {
+pub(super) fn answer(service: &Arc<Service>, answer: Answer) -> Response<Body> {
     let mut response = response(answer.status, answer.content_type, answer.body);
+    if let Some(export) = answer.export {
+        send_file(&mut response, Arc::clone(service), export);
+    }
     if let Some(cookie) = &answer.cookie
         && let Ok(mut value) = HeaderValue::from_str(&set_cookie(cookie))
     {
@@ -41,6 +47,38 @@ pub(super) fn answer(answer: Answer) -> Response<Body> {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
     response
+}
+
+/// Sends the rest of a file page by page, each made when the one before was taken. Where one cannot be made the
+/// connection is broken off: what has arrived must not look complete.
+fn send_file(response: &mut Response<Body>, service: Arc<Service>, export: Export) {
+    let suffix = FORMATS.iter().find(|(format, _)| *format == export.format).map_or("", |(_, word)| *word);
+    let name = format!("attachment; filename=\"{}.{suffix}\"", export.of.name());
+    if let Ok(name) = HeaderValue::from_str(&name) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    }
+    if !export.more {
+        return;
+    }
+    let begin = std::mem::take(response.body_mut());
+    let rest = stream::try_unfold(export, move |mut export| {
+        let service = Arc::clone(&service);
+        async move {
+            if !export.more {
+                return Ok(None);
+            }
+            match service.continue_export(&mut export).await {
+                Ok(page) => Ok(Some((Bytes::from(page), export))),
+                Err(failure) => {
+                    let (code, list) = (failure.code(), export.of.name());
+                    tracing::warn!(code, list, "an export was broken off");
+                    Err(std::io::Error::other("the export was broken off"))
+                }
+            }
+        }
+    });
+    let begin = begin.into_data_stream().map_err(std::io::Error::other);
+    *response.body_mut() = Body::from_stream(begin.chain(rest));
 }
 
 /// What is told of a failure. One of ours shows nothing but the number of the incident, which was logged.

@@ -77,6 +77,8 @@ pub struct Route {
     pub request: Option<&'static str>,
     /// Type of the answer; `None` when it is not JSON.
     pub response: Option<&'static str>,
+    /// Media types of an answer that is not JSON.
+    pub media: &'static [&'static str],
     /// Statuses of success.
     pub success: &'static [u16],
     /// Query parameters with what they mean.
@@ -94,6 +96,7 @@ const BASE: Route = Route {
     summary: "",
     request: None,
     response: None,
+    media: &["text/plain"],
     success: &[200],
     query: &[],
     handler: |call| Box::pin(pages::health(call)),
@@ -175,6 +178,10 @@ const BASIC: &[Route] = &[
     lists::LIST_TRANSFERS,
     lists::SEARCH,
     lists::STATISTICS,
+    lists::EXPORT_ORDERS,
+    lists::EXPORT_LICENSES,
+    lists::EXPORT_CONTAINERS,
+    lists::EXPORT_EVENTS,
     Route {
         name: "get_order",
         path: "/api/v1/orders/{id}",
@@ -605,6 +612,38 @@ const BASIC: &[Route] = &[
         request: Some("ConfirmationRequest"),
         response: Some("UserSummary"),
         handler: |call| Box::pin(sessions::remove_own_second_factor(call)),
+        ..BASE
+    },
+    Route {
+        name: "list_held_orders",
+        path: "/api/v1/held-orders",
+        access: Access::Vendor(Permission::LicenseRead),
+        summary: "Lists orders that wait, or waited, for a second person, in order of their ids.",
+        response: Some("HeldOrderList"),
+        query: &[("pending", "`true`: only those nobody has decided."), PAGE[0], PAGE[1]],
+        handler: |call| Box::pin(users::held_orders(call)),
+        ..BASE
+    },
+    Route {
+        name: "release_order",
+        verb: Verb::Post,
+        path: "/api/v1/held-orders/{id}/release",
+        access: Access::Vendor(Permission::OrderWrite),
+        summary: "Releases an order, as a second person who has signed in; it is placed when it is sent again.",
+        request: Some("DecisionRequest"),
+        response: Some("HeldOrderMessage"),
+        handler: |call| Box::pin(users::release_order(call)),
+        ..BASE
+    },
+    Route {
+        name: "deny_order",
+        verb: Verb::Post,
+        path: "/api/v1/held-orders/{id}/denial",
+        access: Access::Vendor(Permission::OrderWrite),
+        summary: "Denies an order that waits for a second person.",
+        request: Some("DecisionRequest"),
+        response: Some("HeldOrderMessage"),
+        handler: |call| Box::pin(users::deny_order(call)),
         ..BASE
     },
     Route {

@@ -164,6 +164,7 @@ impl Service {
             content_type: "application/json",
             body: body.to_vec(),
             cookie: None,
+            export: None,
         }))
     }
 

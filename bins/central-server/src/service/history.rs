@@ -13,7 +13,7 @@ use licensing_wire::time;
 use crate::service::{Answer, Failure, Service, cut};
 
 /// Which events to show. Several filters must all match.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryFilter {
     /// About this license.
     pub license: Option<LicenseId>,

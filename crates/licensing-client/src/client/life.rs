@@ -16,6 +16,10 @@ use crate::http::ClientError;
 pub struct LicenseSearch {
     /// Only those of which nothing was ever activated.
     pub never_activated: bool,
+    /// Only in this state, by its word.
+    pub state: Option<String>,
+    /// Those made last come first.
+    pub newest: bool,
     /// Only of this item.
     pub item: Option<String>,
     /// Only of this order.
@@ -99,6 +103,7 @@ impl ServerClient {
     /// See [`ClientError`].
     pub fn licenses(&self, search: &LicenseSearch, after: Option<&str>) -> Result<LicenseList, ClientError> {
         let filters = [
+            ("state", search.state.as_deref()),
             ("item", search.item.as_deref()),
             ("order", search.order.as_deref()),
             ("customer", search.customer.as_deref()),
@@ -106,7 +111,8 @@ impl ServerClient {
             ("until", search.until.as_deref()),
             ("after", after),
         ];
-        let mut path = format!("/api/v1/licenses?never_activated={}", search.never_activated);
+        let (never, newest) = (search.never_activated, search.newest);
+        let mut path = format!("/api/v1/licenses?never_activated={never}&newest={newest}");
         for (name, value) in filters {
             if let Some(value) = value {
                 path.push_str(&format!("&{name}={}", encoded(value)));

@@ -8,7 +8,7 @@ use licensing_store::{ApprovalQuery, ContainerQuery, LicenseQuery, TransferQuery
 use licensing_wire::json::SearchRequest;
 
 use crate::http::handlers::Call;
-use crate::service::{Answer, Failure, HistoryFilter, OrderFilter, SearchRights};
+use crate::service::{Answer, Exported, FORMATS, Failure, Format, HistoryFilter, OrderFilter, SearchRights};
 
 pub(in crate::http) async fn items(call: Call) -> Result<Answer, Failure> {
     let (prefix, after) = (call.query("prefix")?, call.query("after")?);
@@ -16,15 +16,20 @@ pub(in crate::http) async fn items(call: Call) -> Result<Answer, Failure> {
 }
 
 pub(in crate::http) async fn orders(call: Call) -> Result<Answer, Failure> {
-    let filter = OrderFilter {
+    let filter = order_filter(&call)?;
+    Answer::json(200, &call.app.service().order_list(filter).await?)
+}
+
+/// The filters of a list of orders.
+fn order_filter(call: &Call) -> Result<OrderFilter, Failure> {
+    Ok(OrderFilter {
         customer: call.query("customer")?,
         from: call.moment("from")?,
         until: call.moment("until")?,
         newest: call.flag("newest")?,
         after: call.query("after")?,
         limit: call.limit()?,
-    };
-    Answer::json(200, &call.app.service().order_list(filter).await?)
+    })
 }
 
 pub(in crate::http) async fn licenses(call: Call) -> Result<Answer, Failure> {
@@ -49,7 +54,13 @@ fn license_query(call: &Call) -> Result<LicenseQuery, Failure> {
 }
 
 pub(in crate::http) async fn containers(call: Call) -> Result<Answer, Failure> {
-    let query = ContainerQuery {
+    let query = container_query(&call)?;
+    Answer::json(200, &call.app.service().container_list(query, call.query("after")?).await?)
+}
+
+/// The filters of a list of containers.
+fn container_query(call: &Call) -> Result<ContainerQuery, Failure> {
+    Ok(ContainerQuery {
         kind: call.query("kind")?,
         status: call.word("status", &STATUS_NAMES)?,
         flagged: call.flag("flagged")?,
@@ -57,8 +68,7 @@ pub(in crate::http) async fn containers(call: Call) -> Result<Answer, Failure> {
         newest: call.flag("newest")?,
         after: None,
         limit: call.limit()?,
-    };
-    Answer::json(200, &call.app.service().container_list(query, call.query("after")?).await?)
+    })
 }
 
 pub(in crate::http) async fn transfers(call: Call) -> Result<Answer, Failure> {
@@ -117,4 +127,29 @@ pub(in crate::http) async fn search(call: Call) -> Result<Answer, Failure> {
 pub(in crate::http) async fn statistics(call: Call) -> Result<Answer, Failure> {
     let (from, until) = (call.moment("from")?, call.moment("until")?);
     Answer::json(200, &call.app.service().statistics(from, until).await?)
+}
+
+async fn export(call: Call, of: Exported) -> Result<Answer, Failure> {
+    let format = call.word("format", &FORMATS)?.unwrap_or(Format::Csv);
+    call.app.service().export(format, of).await
+}
+
+pub(in crate::http) async fn export_orders(call: Call) -> Result<Answer, Failure> {
+    let filter = order_filter(&call)?;
+    export(call, Exported::Orders(filter)).await
+}
+
+pub(in crate::http) async fn export_licenses(call: Call) -> Result<Answer, Failure> {
+    let query = license_query(&call)?;
+    export(call, Exported::Licenses(query)).await
+}
+
+pub(in crate::http) async fn export_containers(call: Call) -> Result<Answer, Failure> {
+    let query = container_query(&call)?;
+    export(call, Exported::Containers(query, None)).await
+}
+
+pub(in crate::http) async fn export_events(call: Call) -> Result<Answer, Failure> {
+    let filter = history_filter(&call)?;
+    export(call, Exported::Events(filter)).await
 }

@@ -8,7 +8,7 @@ use crate::http::{openapi_document, soap};
 use crate::service::{Answer, Failure};
 
 fn text(content_type: &'static str, body: impl Into<Vec<u8>>) -> Answer {
-    Answer { status: 200, content_type, body: body.into(), cookie: None }
+    Answer { status: 200, content_type, body: body.into(), cookie: None, export: None }
 }
 
 pub(in crate::http) async fn health(_: Call) -> Result<Answer, Failure> {

@@ -7,6 +7,26 @@ use crate::http::handlers::lists;
 
 const FROM: (&str, &str) = ("from", "Only of this day or time, or later.");
 const UNTIL: (&str, &str) = ("until", "Only before this day or time.");
+const STATE: (&str, &str) = (
+    "state",
+    "Only in this state: `available`, `pending`, `partly_activated`, `activated`, `consumed`, `withdrawn` or `replaced`.",
+);
+const FORMAT: (&str, &str) =
+    ("format", "`csv` or `jsonl` (one JSON object on each line); `csv` when absent.");
+const NEVER: (&str, &str) = ("never_activated", "`true`: only those of which nothing was ever activated.");
+const ITEM: (&str, &str) = ("item", "Only of this item id.");
+const ORDER: (&str, &str) = ("order", "Only of this order id.");
+const CUSTOMER: (&str, &str) = ("customer", "Only of this customer id.");
+const KIND: (&str, &str) = ("kind", "Only of this kind: `dongle` or `act`.");
+const STATUS: (&str, &str) =
+    ("status", "Only with this status: `normal`, `manipulation_detected` or `blacklisted`.");
+const FLAGGED: (&str, &str) = ("flagged", "`true`: only those whose status is not normal.");
+const TEST: (&str, &str) = ("test", "`true`: only test containers; `false`: only others.");
+const OF_LICENSE: (&str, &str) = ("license", "Only about this license id.");
+const OF_CONTAINER: (&str, &str) = ("container", "Only about this container serial.");
+const OF_ORDER: (&str, &str) = ("order", "Only about the ticket of this order id.");
+const ACTION: (&str, &str) =
+    ("action", "Only of this action, for example `activation_confirmed` or `refused`.");
 const NEWEST: (&str, &str) = ("newest", "`true`: the last ones come first.");
 
 pub(super) const LIST_ITEMS: Route = Route {
@@ -30,7 +50,7 @@ pub(super) const LIST_ORDERS: Route = Route {
     access: Access::Vendor(Permission::LicenseRead),
     summary: "Lists orders in the order in which they were placed, those of one second by their ids, without their licenses and tickets.",
     response: Some("OrderList"),
-    query: &[("customer", "Only of this customer id."), FROM, UNTIL, NEWEST, PAGE[0], PAGE[1]],
+    query: &[CUSTOMER, FROM, UNTIL, NEWEST, PAGE[0], PAGE[1]],
     handler: |call| Box::pin(lists::orders(call)),
     ..BASE
 };
@@ -41,22 +61,7 @@ pub(super) const LIST_LICENSES: Route = Route {
     access: Access::Vendor(Permission::LicenseRead),
     summary: "Lists licenses in the order in which they were made. A page may be short and still have a next one.",
     response: Some("LicenseList"),
-    query: &[
-        ("never_activated", "`true`: only those of which nothing was ever activated."),
-        ("item", "Only of this item id."),
-        ("order", "Only of this order id."),
-        ("customer", "Only of this customer id."),
-        FROM,
-        UNTIL,
-        PAGE[0],
-        PAGE[1],
-        (
-            "state",
-            "Only in this state: `available`, `pending`, `partly_activated`, `activated`, `consumed`, `withdrawn` or \
-            `replaced`.",
-        ),
-        NEWEST,
-    ],
+    query: &[NEVER, ITEM, ORDER, CUSTOMER, FROM, UNTIL, PAGE[0], PAGE[1], STATE, NEWEST],
     handler: |call| Box::pin(lists::licenses(call)),
     ..BASE
 };
@@ -68,15 +73,7 @@ pub(super) const LIST_CONTAINERS: Route = Route {
     summary: "Lists containers in order of their first contact, without their firm items. A page may be short and \
         still have a next one.",
     response: Some("ContainerList"),
-    query: &[
-        PAGE[0],
-        PAGE[1],
-        ("kind", "Only of this kind: `dongle` or `act`."),
-        ("status", "Only with this status: `normal`, `manipulation_detected` or `blacklisted`."),
-        ("flagged", "`true`: only those whose status is not normal."),
-        ("test", "`true`: only test containers; `false`: only others."),
-        NEWEST,
-    ],
+    query: &[PAGE[0], PAGE[1], KIND, STATUS, FLAGGED, TEST, NEWEST],
     handler: |call| Box::pin(lists::containers(call)),
     ..BASE
 };
@@ -115,17 +112,7 @@ pub(super) const HISTORY: Route = Route {
     summary: "Lists events: of one license, container or order, and when nothing is asked for, in the order of the \
         log; else in order of time.",
     response: Some("History"),
-    query: &[
-        ("license", "Only about this license id."),
-        ("container", "Only about this container serial."),
-        ("order", "Only about the ticket of this order id."),
-        PAGE[0],
-        PAGE[1],
-        ("action", "Only of this action, for example `activation_confirmed` or `refused`."),
-        FROM,
-        UNTIL,
-        NEWEST,
-    ],
+    query: &[OF_LICENSE, OF_CONTAINER, OF_ORDER, PAGE[0], PAGE[1], ACTION, FROM, UNTIL, NEWEST],
     handler: |call| Box::pin(lists::history(call)),
     ..BASE
 };
@@ -155,4 +142,49 @@ pub(super) const STATISTICS: Route = Route {
     ],
     handler: |call| Box::pin(lists::statistics(call)),
     ..BASE
+};
+
+/// A whole list as a file.
+const FILE: Route = Route {
+    access: Access::Vendor(Permission::LicenseRead),
+    media: &["text/csv", "application/jsonl"],
+    ..BASE
+};
+
+pub(super) const EXPORT_ORDERS: Route = Route {
+    name: "export_orders",
+    path: "/api/v1/exports/orders",
+    summary: "Gives all orders as a file, without their licenses and tickets.",
+    query: &[FORMAT, CUSTOMER, FROM, UNTIL, NEWEST],
+    handler: |call| Box::pin(lists::export_orders(call)),
+    ..FILE
+};
+
+pub(super) const EXPORT_LICENSES: Route = Route {
+    name: "export_licenses",
+    path: "/api/v1/exports/licenses",
+    summary: "Gives all licenses as a file.",
+    query: &[FORMAT, NEVER, ITEM, ORDER, CUSTOMER, FROM, UNTIL, STATE, NEWEST],
+    handler: |call| Box::pin(lists::export_licenses(call)),
+    ..FILE
+};
+
+pub(super) const EXPORT_CONTAINERS: Route = Route {
+    name: "export_containers",
+    path: "/api/v1/exports/containers",
+    access: Access::Vendor(Permission::ContainerRead),
+    summary: "Gives all containers as a file, without their firm items.",
+    query: &[FORMAT, KIND, STATUS, FLAGGED, TEST, NEWEST],
+    handler: |call| Box::pin(lists::export_containers(call)),
+    ..FILE
+};
+
+pub(super) const EXPORT_EVENTS: Route = Route {
+    name: "export_events",
+    path: "/api/v1/exports/events",
+    access: Access::Vendor(Permission::HistoryRead),
+    summary: "Gives all events as a file.",
+    query: &[FORMAT, OF_LICENSE, OF_CONTAINER, OF_ORDER, ACTION, FROM, UNTIL, NEWEST],
+    handler: |call| Box::pin(lists::export_events(call)),
+    ..FILE
 };
