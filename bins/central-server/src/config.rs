@@ -11,7 +11,7 @@ use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
-use crate::service::SessionRules;
+use crate::service::{FourEyes, SessionRules};
 use crate::webhooks::{Network, Sender};
 
 /// The documented file with every default.
@@ -41,6 +41,8 @@ pub struct Config {
     pub restore: Restore,
     /// Sessions of users.
     pub sessions: Sessions,
+    /// What needs two people.
+    pub four_eyes: TwoPeople,
     /// Validity of issuing keys.
     pub issuing: Issuing,
     /// Telling events to other programs.
@@ -135,6 +137,16 @@ pub struct Sessions {
     pub idle_minutes: u32,
 }
 
+/// What needs two people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TwoPeople {
+    /// Grants of re-activations.
+    pub reactivations: bool,
+    /// Orders with more licenses than this; 0 for no order.
+    pub order_quantity: u32,
+}
+
 /// Validity of issuing keys.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -180,6 +192,7 @@ impl Default for Config {
             activation: Activation::default(),
             restore: Restore::default(),
             sessions: Sessions::default(),
+            four_eyes: TwoPeople::default(),
             issuing: Issuing::default(),
             webhooks: Webhooks::default(),
             log: Log::default(),
@@ -370,6 +383,13 @@ impl Config {
         SessionRules { longest_secs: u64::from(hours) * 3600, idle_secs: u64::from(idle_minutes) * 60 }
     }
 
+    /// What needs two people.
+    #[must_use]
+    pub fn four_eyes(&self) -> FourEyes {
+        let TwoPeople { reactivations, order_quantity } = self.four_eyes;
+        FourEyes { reactivations, order_quantity: Some(order_quantity).filter(|limit| *limit > 0) }
+    }
+
     /// The keys of the dongle makers to trust.
     ///
     /// # Errors
@@ -417,7 +437,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 11, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 12, "as many settings as fields");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod blacklist;
 mod exports;
 mod failure;
 mod feed;
+mod held_orders;
 mod history;
 mod items;
 mod licenses;
@@ -24,6 +25,7 @@ mod transfers;
 pub mod users;
 mod webhooks;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use licensing_core::Entropy;
@@ -36,6 +38,7 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -43,6 +46,7 @@ pub use attempt::Idempotency;
 pub use exports::{Export, Exported, FORMATS, Format};
 pub use failure::Failure;
 pub use feed::{FeedQuery, envelope, read_actions};
+pub use held_orders::FourEyes;
 pub use history::HistoryFilter;
 pub use lists::OrderFilter;
 pub use reconciliation::begin_reconciliation;
@@ -81,6 +85,8 @@ pub struct Rules {
     pub restore_similarity: u32,
     /// How long sessions last.
     pub sessions: SessionRules,
+    /// What needs two people.
+    pub four_eyes: FourEyes,
 }
 
 /// An answer, as bytes, so that asking again can give the same ones.
@@ -252,10 +258,16 @@ impl Service {
     }
 }
 
-/// Runs work that keeps a processor busy away from the threads that serve connections.
+/// Runs work that keeps a processor busy, so that connections are served meanwhile.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        // Here, and not on another thread, whose waking up a lonely client would wait for; who else is served by this
+        // thread goes on elsewhere.
+        let done = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(work)));
+        return done.map_err(|_| Failure::fault("a decision failed"));
+    }
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::fault(format!("a worker thread failed: {error}")))

@@ -1,9 +1,15 @@
 //! Users, their sessions and their second factor, as a browser meets them.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
+#[path = "users/authorisation.rs"]
+mod authorisation;
 #[path = "users/world.rs"]
 mod world;
 
+use central_server::config::Config;
+use licensing_core::approval::{Approval, ApprovalKind, ApprovalState};
+use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::ids::{ApprovalId, LicenseId, Text};
 use licensing_core::time::Timestamp;
 use licensing_core::user::totp;
 use serde_json::{Value, json};
@@ -318,4 +324,149 @@ async fn the_command_line_makes_the_first_user_and_opens_the_door_again() {
     assert_eq!(world.get(&root, "/api/v1/session").await.code(), "unauthorized");
     assert_eq!(world.sign_in(&mut root, "root", PASSWORD).await.code(), "sign_in_failed");
     assert_eq!(world.sign_in(&mut root, "root", other).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_large_order_waits_for_a_second_person() {
+    let world = World::with(Config::parse("[four_eyes]\norder_quantity = 100").unwrap());
+    let item = json!({"id": "A", "name": "A", "firm_code": 6_000_010, "product_code": 1});
+    assert_eq!(world.admin("POST", "/api/v1/items", &item).await.status, 201);
+    let order = |id: &str, quantities: [u32; 2]| {
+        let items = quantities.map(|quantity| json!({"item": "A", "quantity": quantity}));
+        json!({"order_id": id, "items": items})
+    };
+    let (ann, bob) = (world.user("ann", "sales").await, world.user("bob", "sales").await);
+    let place = async |order: &Value| world.post(&ann, "/api/v1/orders", order).await;
+    let decide = async |browser: &Browser, id: &str, verb: &str| {
+        world.post(browser, &format!("/api/v1/held-orders/{id}/{verb}"), &json!({})).await
+    };
+    assert_eq!(place(&order("small", [60, 40])).await.status, 201, "the limit itself is not above it");
+    let large = order("large", [60, 41]);
+    for _ in 0..2 {
+        assert_eq!(place(&large).await.code(), "order_held");
+    }
+    let unknown = json!({"order_id": "odd", "items": [{"item": "B", "quantity": 500}]});
+    assert_eq!(place(&unknown).await.code(), "item_unknown", "what cannot be placed is not held");
+    let list = world.get(&bob, "/api/v1/held-orders?pending=true").await;
+    let held = &list.json["orders"];
+    assert_eq!(held.as_array().map(Vec::len), Some(1));
+    assert_eq!((held[0]["asked_by"].as_str(), held[0]["quantity"].as_u64()), (Some("user:ann"), Some(101)));
+    assert_eq!(decide(&ann, "large", "release").await.code(), "second_person_needed");
+    let token = world.admin("POST", "/api/v1/held-orders/large/release", &json!({})).await;
+    assert_eq!(token.code(), "second_person_needed", "an API token is nobody");
+    assert_eq!(decide(&bob, "none", "release").await.code(), "held_order_unknown");
+    let released = decide(&bob, "large", "release").await;
+    assert_eq!(
+        (released.json["state"].as_str(), released.json["decided_by"].as_str()),
+        (Some("released"), Some("user:bob"))
+    );
+    assert_eq!(decide(&bob, "large", "release").await.code(), "held_order_decided");
+    assert_eq!(
+        place(&order("large", [60, 42])).await.code(),
+        "order_held",
+        "another content is another order"
+    );
+    assert_eq!(decide(&bob, "large", "release").await.status, 200);
+    assert_eq!(place(&large).await.code(), "order_held", "and the release was for that one");
+    assert_eq!(decide(&bob, "large", "release").await.status, 200);
+    let placed = place(&large).await;
+    assert_eq!(
+        (placed.status, placed.json["licenses"].as_array().map(Vec::len)),
+        (201, Some(2)),
+        "{placed:?}"
+    );
+    assert_eq!(place(&large).await.status, 200, "the same order again");
+    assert_eq!(decide(&bob, "large", "denial").await.code(), "held_order_decided");
+    let refused = order("refused", [101, 1]);
+    assert_eq!(place(&refused).await.code(), "order_held");
+    assert_eq!(decide(&ann, "refused", "denial").await.json["state"], "denied");
+    assert_eq!(place(&refused).await.code(), "order_held");
+    assert_eq!(decide(&bob, "refused", "release").await.status, 200);
+    world.pass(7 * 86_400);
+    let late = world.admin("POST", "/api/v1/orders", &refused).await;
+    assert_eq!(late.code(), "order_held", "a release is for a week");
+    let actions = world.actions().await;
+    let count = |wanted: &str| actions.iter().filter(|action| *action == wanted).count();
+    assert_eq!(
+        (count("order_held"), count("order_released"), count("order_denied")),
+        (5, 4, 1),
+        "{actions:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_reactivation_is_granted_by_two_people() {
+    let world = World::with(Config::parse("[four_eyes]\nreactivations = true").unwrap());
+    let item = json!({"id": "A", "name": "A", "firm_code": 6_000_010, "product_code": 1});
+    world.admin("POST", "/api/v1/items", &item).await;
+    let order = json!({"order_id": "O", "items": [{"item": "A", "quantity": 1}]});
+    let order = world.admin("POST", "/api/v1/orders", &order).await;
+    let license: LicenseId = order.json["licenses"][0]["id"].as_str().unwrap().parse().unwrap();
+    let line = world.store().license(license).await.unwrap().unwrap();
+    let asked = |number: u8, kind| {
+        Change::PutApproval(Approval {
+            id: ApprovalId([number; 16]),
+            kind,
+            license,
+            ticket: line.ticket,
+            container: "130-7".parse().unwrap(),
+            firm_code: "6000010".parse().unwrap(),
+            state: ApprovalState::Pending,
+            first_grant_by: None,
+            reason: Text::new("").unwrap(),
+            requested_at: world.now(),
+            version: 0,
+        })
+    };
+    let changes = vec![asked(1, ApprovalKind::Reactivation), asked(2, ApprovalKind::Return)];
+    world.commit(ChangeSet { changes, ..ChangeSet::default() }).await;
+    let (ann, bob) = (world.user("ann", "support").await, world.user("bob", "support").await);
+    let decide = async |browser: &Browser, number: u8, verb: &str| {
+        let id = ApprovalId([number; 16]);
+        world.post(browser, &format!("/api/v1/approvals/{id}/{verb}"), &json!({})).await
+    };
+    assert_eq!(decide(&ann, 2, "grant").await.json["state"], "granted", "a return needs one");
+    let half = decide(&ann, 1, "grant").await;
+    assert_eq!(
+        (half.json["state"].as_str(), half.json["first_grant_by"].as_str()),
+        (Some("pending"), Some("user:ann"))
+    );
+    let list = world.get(&bob, "/api/v1/approvals?pending=true").await;
+    assert_eq!(list.json["approvals"][0]["first_grant_by"], "user:ann", "who else is asked sees it");
+    assert_eq!(decide(&ann, 1, "grant").await.code(), "second_person_needed");
+    let id = ApprovalId([1; 16]);
+    let token = world.admin("POST", &format!("/api/v1/approvals/{id}/grant"), &json!({})).await;
+    assert_eq!(token.code(), "second_person_needed");
+    let granted = decide(&bob, 1, "grant").await;
+    assert_eq!((granted.json["state"].as_str(), granted.json.get("first_grant_by")), (Some("granted"), None));
+    let actions = world.actions().await;
+    assert!(actions.ends_with(&["approval_half_granted".into(), "approval_granted".into()]), "{actions:?}");
+}
+
+#[tokio::test]
+async fn tokens_are_narrowed_and_end() {
+    let world = World::new();
+    let make = async |name: &str, scopes: Value, expires: &str| {
+        let request = json!({"name": name, "roles": ["admin"], "scopes": scopes, "expires": expires});
+        world.admin("POST", "/api/v1/tokens", &request).await
+    };
+    assert_eq!(make("x", json!(["everything"]), "2999-01-01").await.code(), "invalid_value");
+    assert_eq!(
+        make("user:ann", json!([]), "2999-01-01").await.code(),
+        "invalid_value",
+        "not the name of a user"
+    );
+    let end = licensing_wire::time::print(world.now().plus_secs(60));
+    let made = make("shop", json!(["order-write", "item-read"]), &end).await;
+    let bearer = format!("Bearer {}", made.json["token"].as_str().unwrap());
+    let get = async |path: &str| {
+        world.send("GET", path, &Value::Null, &Browser::default(), &[("authorization", &bearer)]).await
+    };
+    assert_eq!(get("/api/v1/items").await.status, 200);
+    assert_eq!(get("/api/v1/tokens").await.code(), "forbidden");
+    let list = world.admin("GET", "/api/v1/tokens", &Value::Null).await;
+    assert_eq!(list.json["tokens"][1]["scopes"], json!(["order-write", "item-read"]));
+    assert_eq!(world.admin("DELETE", "/api/v1/tokens/admin", &Value::Null).await.code(), "last_admin_token");
+    world.pass(60);
+    assert_eq!(get("/api/v1/items").await.code(), "unauthorized");
 }

@@ -85,6 +85,7 @@ fn tokens_roles_and_a_server_that_is_not_there() {
     let request = licensing_wire::json::TokenRequest {
         name: "support".into(),
         roles: vec!["support".into()],
+        scopes: vec![],
         expires: None,
     };
     let token = http.unwrap().create_token(&request).unwrap();

@@ -75,6 +75,8 @@ pub struct Approval {
     pub firm_code: FirmCode,
     /// Where it is in its life.
     pub state: ApprovalState,
+    /// Who has granted it first, while a second person still has to.
+    pub first_grant_by: Option<String>,
     /// What the vendor said.
     pub reason: Text,
     /// When it was asked.
@@ -133,7 +135,7 @@ impl Approval {
     /// The vendor decides. A denial can be turned into a grant, a grant that was not used into a denial.
     ///
     /// # Errors
-    /// The same decision was made before, or the grant has been used.
+    /// The same decision was made before, the grant has been used, or the second grant is not of a second person.
     pub fn decide(
         mut self,
         verdict: Verdict,
@@ -141,11 +143,20 @@ impl Approval {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(Self, ChangeSet), Refusal> {
-        let (state, action) = match verdict {
-            Verdict::Grant { days } => {
+        let first = self.first_grant_by.take().filter(|_| self.state == ApprovalState::Pending);
+        let (state, action) = match (verdict, &first) {
+            (Verdict::Grant { two_people: true, .. }, None) => {
+                (ApprovalState::Pending, Action::ApprovalHalfGranted)
+            }
+            (Verdict::Grant { two_people: true, .. }, Some(first))
+                if !actor.is_another_person_than(first) =>
+            {
+                return Err(Refusal::SecondPersonNeeded);
+            }
+            (Verdict::Grant { days, .. }, _) => {
                 (ApprovalState::Granted { at: now, until: now.plus_days(days) }, Action::ApprovalGranted)
             }
-            Verdict::Deny => (ApprovalState::Denied { at: now }, Action::ApprovalDenied),
+            (Verdict::Deny, _) => (ApprovalState::Denied { at: now }, Action::ApprovalDenied),
         };
         let again = matches!(
             (self.state_name(now), verdict),
@@ -153,6 +164,9 @@ impl Approval {
         );
         if again {
             return Err(Refusal::ApprovalDecided { approval: self.id, state: self.state_name(now) });
+        }
+        if action == Action::ApprovalHalfGranted {
+            self.first_grant_by = Some(actor.name.clone());
         }
         self.state = state;
         self.reason = reason;
@@ -183,6 +197,8 @@ pub enum Verdict {
     Grant {
         /// Days the grant can be used.
         days: u32,
+        /// Whether two people have to say so, the second of whom has signed in.
+        two_people: bool,
     },
     /// No.
     Deny,
@@ -202,6 +218,7 @@ mod tests {
             container: ContainerSerial::new(ContainerKind::Act, 7).unwrap(),
             firm_code: FirmCode::new(1).unwrap(),
             state: ApprovalState::Pending,
+            first_grant_by: None,
             reason: Text::new("").unwrap(),
             requested_at: Timestamp::ZERO,
             version: 0,
@@ -209,10 +226,40 @@ mod tests {
     }
 
     #[test]
+    fn two_people_have_to_grant_and_the_second_one_is_another_person() {
+        let actor = |name: &str| Actor { name: name.into(), origin: None };
+        let grant = Verdict::Grant { days: 1, two_people: true };
+        let decide = |approval: Approval, verdict, name: &str| {
+            approval.decide(verdict, Text::new("").unwrap(), &actor(name), Timestamp::ZERO).map(|(a, _)| a)
+        };
+        let half = decide(pending(), grant, "user:ann").unwrap();
+        assert_eq!((half.state, half.first_grant_by.as_deref()), (ApprovalState::Pending, Some("user:ann")));
+        for name in ["user:ann", "erp"] {
+            assert_eq!(decide(half.clone(), grant, name).unwrap_err().code(), "second_person_needed");
+        }
+        let granted = decide(half.clone(), grant, "user:bob").unwrap();
+        assert_eq!(
+            (granted.state_name(Timestamp::ZERO), granted.first_grant_by.as_deref()),
+            ("granted", None)
+        );
+        // A denial takes the first grant back, and either may deny.
+        let denied = decide(half, Verdict::Deny, "user:ann").unwrap();
+        let half = decide(denied, grant, "user:bob").unwrap();
+        assert_eq!(half.first_grant_by.as_deref(), Some("user:bob"));
+        // Of a grant that is over nothing counts any more.
+        let late = Timestamp::ZERO.plus_days(2);
+        let (again, _) = granted.decide(grant, Text::new("").unwrap(), &actor("user:bob"), late).unwrap();
+        assert_eq!(
+            (again.state, again.first_grant_by.as_deref()),
+            (ApprovalState::Pending, Some("user:bob"))
+        );
+    }
+
+    #[test]
     fn a_grant_is_good_once_and_for_a_while() {
         let actor = Actor { name: "vendor".into(), origin: None };
         let text = || Text::new("because").unwrap();
-        let grant = Verdict::Grant { days: 1 };
+        let grant = Verdict::Grant { days: 1, two_people: false };
         let (granted, changes) = pending().decide(grant, text(), &actor, Timestamp::ZERO).unwrap();
         assert_eq!(changes.events.len(), 1);
         assert_eq!(granted.state_name(Timestamp::ZERO), "granted");

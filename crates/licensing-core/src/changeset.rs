@@ -6,6 +6,7 @@ use crate::blacklist::BlacklistEntry;
 use crate::container::{ContainerRecord, FirmRecord, PendingStep};
 use crate::crypto::digest::Digest;
 use crate::event::Event;
+use crate::four_eyes::HeldOrder;
 use crate::ids::{ContainerSerial, FirmCode, PreActivationId};
 use crate::item::Item;
 use crate::license::LicenseLine;
@@ -135,6 +136,8 @@ pub enum Change {
     SetReconciling(Option<Timestamp>),
     /// Inserts or updates an API token.
     PutToken(crate::token::ApiToken),
+    /// Inserts or updates an order that waits for a second person.
+    PutHeldOrder(HeldOrder),
     /// Inserts or updates a user.
     PutUser(User),
     /// Inserts a session.

@@ -3,6 +3,7 @@
 use crate::crypto::digest::Digest;
 use crate::ids::{ContainerSerial, FirmCode, LicenseId, TicketId};
 use crate::time::Timestamp;
+use crate::user::USER_PREFIX;
 
 /// Who acts, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,20 @@ pub struct Actor {
     pub name: String,
     /// Network address, when there is one.
     pub origin: Option<String>,
+}
+
+impl Actor {
+    /// Whether it is a user who has signed in: nobody but users has such a name.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        self.name.starts_with(USER_PREFIX)
+    }
+
+    /// Whether it is a user, and not the one, or the API token, of this name.
+    #[must_use]
+    pub fn is_another_person_than(&self, name: &str) -> bool {
+        self.is_person() && self.name != name
+    }
 }
 
 macro_rules! actions {
@@ -79,6 +94,8 @@ actions! {
     ApprovalRequested = "approval_requested",
     /// The vendor said yes.
     ApprovalGranted = "approval_granted",
+    /// Somebody of the vendor said yes, and a second person still has to.
+    ApprovalHalfGranted = "approval_half_granted",
     /// The vendor said no.
     ApprovalDenied = "approval_denied",
     /// A grant was used.
@@ -111,6 +128,12 @@ actions! {
     TokenCreated = "token_created",
     /// An API token was revoked.
     TokenRevoked = "token_revoked",
+    /// An order waits for a second person, because of its quantity.
+    OrderHeld = "order_held",
+    /// A second person has released an order.
+    OrderReleased = "order_released",
+    /// Somebody has denied an order that waited.
+    OrderDenied = "order_denied",
     /// A user was created.
     UserCreated = "user_created",
     /// The roles of a user were changed.

@@ -31,6 +31,7 @@ pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod four_eyes;
 pub mod ids;
 pub mod item;
 pub mod license;

@@ -276,6 +276,28 @@ pub enum Refusal {
         /// Its state.
         state: &'static str,
     },
+    /// Somebody else has to say yes, too.
+    #[error("this needs another person who has signed in, not the same one and no API token")]
+    SecondPersonNeeded,
+    /// The order is so large that a second person has to release it.
+    #[error("order {order} has more than {limit} licenses and waits for a second person")]
+    OrderHeld {
+        /// The order.
+        order: OrderId,
+        /// Licenses an order may have without one.
+        limit: u32,
+    },
+    /// No order of this id waits.
+    #[error("no order {0} waits for a second person")]
+    HeldOrderUnknown(OrderId),
+    /// The held order was decided before.
+    #[error("order {order} is {state} already")]
+    HeldOrderDecided {
+        /// The order.
+        order: OrderId,
+        /// Its state.
+        state: &'static str,
+    },
     /// There is nothing to take back.
     #[error("nothing of license {0} can be withdrawn")]
     NothingToWithdraw(LicenseId),
@@ -380,6 +402,10 @@ impl Refusal {
             Self::NothingToRestore(_) => "nothing_to_restore",
             Self::ApprovalUnknown(_) => "approval_unknown",
             Self::ApprovalDecided { .. } => "approval_decided",
+            Self::SecondPersonNeeded => "second_person_needed",
+            Self::OrderHeld { .. } => "order_held",
+            Self::HeldOrderUnknown(_) => "held_order_unknown",
+            Self::HeldOrderDecided { .. } => "held_order_decided",
             Self::NothingToWithdraw(_) => "nothing_to_withdraw",
             Self::NotWithdrawn(_) => "license_not_withdrawn",
             Self::LicenseReplaced(_) => "license_replaced",

@@ -124,6 +124,35 @@ pub const PERMISSIONS: [Permission; 14] = [
     Permission::WebhookWrite,
 ];
 
+impl Permission {
+    /// The word for the permission.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ItemRead => "item-read",
+            Self::ItemWrite => "item-write",
+            Self::OrderWrite => "order-write",
+            Self::TicketRead => "ticket-read",
+            Self::LicenseRead => "license-read",
+            Self::LicenseWrite => "license-write",
+            Self::ApprovalWrite => "approval-write",
+            Self::ContainerRead => "container-read",
+            Self::ContainerWrite => "container-write",
+            Self::HistoryRead => "history-read",
+            Self::TokenWrite => "token-write",
+            Self::UserWrite => "user-write",
+            Self::WebhookWrite => "webhook-write",
+            Self::ServerWrite => "server-write",
+        }
+    }
+
+    /// The permission of a word.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        PERMISSIONS.into_iter().find(|permission| permission.name() == name)
+    }
+}
+
 /// An API token as stored: the secret itself is only known to its holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {
@@ -133,6 +162,8 @@ pub struct ApiToken {
     pub name: String,
     /// What it may do: the union of its roles.
     pub roles: Vec<Role>,
+    /// And of that only this; everything when absent.
+    pub scopes: Option<Vec<Permission>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Valid until (exclusive); `None` without end.
@@ -147,7 +178,8 @@ impl ApiToken {
     /// Whether the token may do it at `now`.
     #[must_use]
     pub fn allows(&self, permission: Permission, now: Timestamp) -> bool {
-        self.is_valid(now) && self.roles.iter().any(|role| role.allows(permission))
+        let in_scope = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission));
+        self.is_valid(now) && in_scope && self.roles.iter().any(|role| role.allows(permission))
     }
 
     /// Neither expired nor revoked.
@@ -170,12 +202,36 @@ mod tests {
     }
 
     #[test]
+    fn scopes_take_away_and_never_add() {
+        for (role, _) in ROLES {
+            for scope in PERMISSIONS {
+                assert_eq!(Permission::from_name(scope.name()), Some(scope));
+                let token = ApiToken {
+                    hash: [0; 32],
+                    name: "t".into(),
+                    roles: vec![role],
+                    scopes: Some(vec![scope]),
+                    created_at: Timestamp::ZERO,
+                    expires_at: None,
+                    revoked_at: None,
+                    version: 0,
+                };
+                for permission in PERMISSIONS {
+                    let expected = permission == scope && role.allows(permission);
+                    assert_eq!(token.allows(permission, Timestamp::ZERO), expected);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn revoked_and_expired_tokens_may_nothing() {
         let now = Timestamp::from_secs(100);
         let token = ApiToken {
             hash: [0; 32],
             name: "t".into(),
             roles: vec![Role::Admin],
+            scopes: None,
             created_at: now,
             expires_at: Some(now),
             revoked_at: None,

@@ -104,7 +104,20 @@ macro_rules! item {
 
 macro_rules! token {
     ($tail:literal) => {
-        concat!("SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens ", $tail)
+        concat!(
+            "SELECT hash, name, roles, scopes, created_at, expires_at, revoked_at, version FROM tokens ",
+            $tail
+        )
+    };
+}
+
+macro_rules! held_order {
+    ($tail:literal) => {
+        concat!(
+            "SELECT id, content, customer, order_lines, asked_by, asked_at, state, decided_by, decided_at, until,
+            version FROM held_orders ",
+            $tail
+        )
     };
 }
 
@@ -135,7 +148,7 @@ pub(crate) const SESSION_AND_USER: &str = "SELECT hash, owner, stage, begun_at, 
 macro_rules! approval {
     ($tail:literal) => {
         concat!(
-            "SELECT id, kind, license, ticket, container, firm_code, state, decided_at, until, reason, requested_at,
+            "SELECT id, kind, license, ticket, container, firm_code, state, decided_at, until, first_grant_by, reason, requested_at,
             version FROM approvals ",
             $tail
         )
@@ -185,6 +198,6 @@ pub(crate) const WEBHOOKS: &str =
     FROM webhooks w LEFT JOIN webhook_progress p ON p.webhook = w.name ORDER BY w.name";
 
 pub(crate) use {
-    activation, activation_columns, approval, container, firm, item, license, license_columns,
+    activation, activation_columns, approval, container, firm, held_order, item, license, license_columns,
     license_tables, live, parked, receipt, session, step, ticket, token, user,
 };

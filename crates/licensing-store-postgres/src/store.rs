@@ -12,6 +12,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
+use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -315,6 +316,26 @@ impl Store for PostgresStore {
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
         self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>> {
+        let id = id.as_str().to_owned();
+        self.find(query::held_order!("WHERE id = $1"), values![id], "held_orders", rows::held_order)
+    }
+
+    fn held_orders(
+        &self,
+        pending: bool,
+        after: Option<OrderId>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<HeldOrder>> {
+        let sql = if pending {
+            query::held_order!("WHERE id > $1 AND state = 'pending' ORDER BY id LIMIT $2")
+        } else {
+            query::held_order!("WHERE id > $1 ORDER BY id LIMIT $2")
+        };
+        let after = after.map(|id| id.as_str().to_owned()).unwrap_or_default();
+        self.select(sql, values![after, i64::from(limit)], "held_orders", rows::held_order)
     }
 
     fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {

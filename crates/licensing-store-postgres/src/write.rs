@@ -21,7 +21,7 @@ use licensing_store::document;
 
 use crate::events;
 use crate::pipeline::{Param, Step, values};
-use crate::rows::{StateColumns, roles_text, secs, serial_number, signed};
+use crate::rows::{StateColumns, roles_text, scopes_text, secs, serial_number, signed};
 
 /// An update that must hit exactly one row, or the facts were not current: where it hits none the division fails, and
 /// the transaction with it, without anybody having to wait for the answer.
@@ -102,6 +102,7 @@ impl Batch {
             Change::InsertConversion { id, serial } => self.insert_conversion(*id, *serial),
             Change::SetReconciling(since) => self.set_reconciling(*since),
             Change::PutToken(token) => self.put_token(token),
+            Change::PutHeldOrder(held) => self.put_held_order(held),
             Change::PutUser(user) => self.put_user(user),
             Change::InsertSession(session) => self.insert_session(session),
             Change::SeeSession { .. }
@@ -404,20 +405,21 @@ impl Batch {
     }
 
     fn put_token(&mut self, token: &ApiToken) {
-        let roles = roles_text(&token.roles);
+        let (roles, scopes) = (roles_text(&token.roles), token.scopes.as_deref().map(scopes_text));
         let (expires_at, revoked_at) = (token.expires_at.map(secs), token.revoked_at.map(secs));
         let hash = token.hash.to_vec();
         if token.version > 0 {
             let sql = must_hit!(
-                "UPDATE tokens SET roles = $1, expires_at = $2, revoked_at = $3, version = version + 1
-                 WHERE hash = $4 AND version = $5"
+                "UPDATE tokens SET roles = $1, scopes = $2, expires_at = $3, revoked_at = $4, version = version + 1
+                 WHERE hash = $5 AND version = $6"
             );
-            return self.execute(sql, values![roles, expires_at, revoked_at, hash, signed(token.version)]);
+            return self
+                .execute(sql, values![roles, scopes, expires_at, revoked_at, hash, signed(token.version)]);
         }
         self.execute(
-            "INSERT INTO tokens (hash, name, roles, created_at, expires_at, revoked_at, version)
-             VALUES ($1, $2, $3, $4, $5, $6, 1)",
-            values![hash, token.name.clone(), roles, secs(token.created_at), expires_at, revoked_at],
+            "INSERT INTO tokens (hash, name, roles, scopes, created_at, expires_at, revoked_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
+            values![hash, token.name.clone(), roles, scopes, secs(token.created_at), expires_at, revoked_at],
         );
     }
 

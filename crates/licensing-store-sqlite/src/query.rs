@@ -32,7 +32,11 @@ pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
     FROM items i LEFT JOIN definitions d ON d.hash = i.definition";
 
 pub(crate) const TOKEN: &str =
-    "SELECT hash, name, roles, created_at, expires_at, revoked_at, version FROM tokens";
+    "SELECT hash, name, roles, scopes, created_at, expires_at, revoked_at, version FROM tokens";
+
+pub(crate) const HELD_ORDER: &str =
+    "SELECT state, id, content, customer, order_lines, asked_by, asked_at, decided_by, decided_at, until, version
+    FROM held_orders";
 
 pub(crate) const USER: &str = "SELECT recovery, factor_confirmed, factor_step, factor, name, roles, password,
     password_set_at, must_change, failures, failed_at, signed_in_at, created_at, disabled_at, version FROM users";
@@ -51,7 +55,7 @@ pub(crate) const EVENT: &str =
 
 pub(crate) const APPROVAL: &str =
     "SELECT id, kind, license, ticket, container, firm_code, state, decided_at, until,
-    reason, requested_at, version FROM approvals";
+    first_grant_by, reason, requested_at, version FROM approvals";
 
 pub(crate) const RECEIPT: &str =
     "SELECT hash, serial, firm_code, counter, digest, bytes, received_at FROM receipts";

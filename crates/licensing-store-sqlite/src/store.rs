@@ -9,6 +9,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
+use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -287,6 +288,27 @@ impl Store for SqliteStore {
         self.threads.read(|db| {
             let sql = format!("{} ORDER BY name", query::TOKEN);
             all(db, "tokens", &sql, [], rows::token)
+        })
+    }
+
+    fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>> {
+        self.threads.read(move |db| {
+            let sql = format!("{} WHERE id = ?", query::HELD_ORDER);
+            one(db, "held_orders", &sql, params![id.as_str()], rows::held_order)
+        })
+    }
+
+    fn held_orders(
+        &self,
+        pending: bool,
+        after: Option<OrderId>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<HeldOrder>> {
+        self.threads.read(move |db| {
+            let pending = if pending { " AND state = 'pending'" } else { "" };
+            let sql = format!("{} WHERE id > ?{pending} ORDER BY id LIMIT ?", query::HELD_ORDER);
+            let after = after.as_ref().map(OrderId::as_str).unwrap_or_default();
+            all(db, "held_orders", &sql, params![after, limit], rows::held_order)
         })
     }
 

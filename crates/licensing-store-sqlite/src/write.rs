@@ -17,7 +17,7 @@ use licensing_core::token::ApiToken;
 use licensing_store::{CommitError, document};
 use rusqlite::{Connection, ErrorCode, Params, params};
 
-use crate::rows::{StateColumns, commit_error, roles_text, secs, serial_number, signed};
+use crate::rows::{StateColumns, commit_error, roles_text, scopes_text, secs, serial_number, signed};
 
 type Written = Result<(), CommitError>;
 
@@ -95,6 +95,7 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         )
         .map(|_| ()),
         Change::PutToken(token) => put_token(db, token),
+        Change::PutHeldOrder(held) => users::put_held_order(db, held),
         Change::PutUser(user) => users::put_user(db, user),
         Change::InsertSession(session) => users::insert_session(db, session),
         Change::SeeSession { hash, at } => users::see_session(db, hash, *at),
@@ -371,22 +372,23 @@ fn insert_step(db: &Connection, serial: ContainerSerial, firm_code: FirmCode, st
 }
 
 fn put_token(db: &Connection, token: &ApiToken) -> Written {
-    let roles = roles_text(&token.roles);
+    let (roles, scopes) = (roles_text(&token.roles), token.scopes.as_deref().map(scopes_text));
     let (expires_at, revoked_at) = (token.expires_at.map(secs), token.revoked_at.map(secs));
     if token.version > 0 {
-        let sql = "UPDATE tokens SET roles = ?, expires_at = ?, revoked_at = ?, version = version + 1
+        let sql =
+            "UPDATE tokens SET roles = ?, scopes = ?, expires_at = ?, revoked_at = ?, version = version + 1
             WHERE hash = ? AND version = ?";
         return execute_one(
             db,
             sql,
-            params![roles, expires_at, revoked_at, token.hash, signed(token.version)],
+            params![roles, scopes, expires_at, revoked_at, token.hash, signed(token.version)],
         );
     }
     insert(
         db,
-        "INSERT INTO tokens (hash, name, roles, created_at, expires_at, revoked_at, version)
-         VALUES (?, ?, ?, ?, ?, ?, 1)",
-        params![token.hash, token.name, roles, secs(token.created_at), expires_at, revoked_at],
+        "INSERT INTO tokens (hash, name, roles, scopes, created_at, expires_at, revoked_at, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
+        params![token.hash, token.name, roles, scopes, secs(token.created_at), expires_at, revoked_at],
     )
 }
 

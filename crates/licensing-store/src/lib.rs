@@ -39,6 +39,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
+use licensing_core::four_eyes::HeldOrder;
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -234,6 +235,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
+
+    /// An order that waits, or waited, for a second person.
+    fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>>;
+
+    /// Such orders in order of their ids, after `after`; only those nobody has decided with `pending`.
+    fn held_orders(
+        &self,
+        pending: bool,
+        after: Option<OrderId>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<HeldOrder>>;
 
     /// A user.
     fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>>;

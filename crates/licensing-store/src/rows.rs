@@ -15,7 +15,10 @@ pub use records::{
     order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
     ticket_and_code, token, unfinished,
 };
-pub use users::{FactorColumns, roles_text, session, session_and_user, user};
+pub use users::{
+    FactorColumns, held_columns, held_order, lines_text, roles_text, scopes_text, session, session_and_user,
+    user,
+};
 pub use webhooks::{actions, last_event, parked, webhook};
 
 /// The column is not there, or its value is of another type.

@@ -9,17 +9,18 @@ use licensing_core::container::{ContainerRecord, ContainerStatus, FirmRecord};
 use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Event};
+use licensing_core::four_eyes::{HeldOrder, HeldState};
 use licensing_core::ids::{
     ApprovalId, ContainerKind, ContainerSerial, ItemId, LicenseId, OrderId, PreActivationId, Text, TicketId,
 };
 use licensing_core::item::{Item, ItemPolicy};
 use licensing_core::license::{LicenseLine, NewLine};
-use licensing_core::order::{Order, StoredCode};
+use licensing_core::order::{Order, OrderLine, StoredCode};
 use licensing_core::preactivation::PreActivation;
 use licensing_core::step::ChainLink;
 use licensing_core::terms::LicenseTerms;
 use licensing_core::ticket::Ticket;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::{ApiToken, Permission, Role};
 use licensing_core::user::session::{Session, Stage};
 use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
 use licensing_core::webhook::Progress;
@@ -79,6 +80,7 @@ pub fn one_of_everything(store: &dyn Store) -> ContainerSerial {
         hash: [1; 32],
         name: "erp".to_owned(),
         roles: vec![Role::Sales],
+        scopes: Some(vec![Permission::OrderWrite]),
         created_at: NOW,
         expires_at: None,
         revoked_at: None,
@@ -138,6 +140,7 @@ fn decided() -> ChangeSet {
         container: serial,
         firm_code: firm(),
         state: ApprovalState::Pending,
+        first_grant_by: None,
         reason: text(""),
         requested_at: NOW,
         version: 0,
@@ -153,6 +156,16 @@ fn decided() -> ChangeSet {
     }));
     changes.push(Change::InsertConversion { id: PRE_ACTIVATION, serial });
     changes.push(Change::SetReconciling(Some(NOW)));
+    changes.push(Change::PutHeldOrder(HeldOrder {
+        id: OrderId::new("H").expect("plain data"),
+        content: [1; 32],
+        customer: None,
+        lines: vec![OrderLine { item: ItemId::new("SNP").expect("plain data"), quantity: 5 }],
+        asked_by: "erp".to_owned(),
+        asked_at: NOW,
+        state: HeldState::Denied { by: "user:a".to_owned(), at: NOW },
+        version: 0,
+    }));
     let factor = SecondFactor { sealed: vec![1], confirmed: true, last_step: 1, recovery: vec![[1; 32]] };
     let user = User::new(user_name(), vec![Role::Admin], PasswordHash::new("phc".into()), false, NOW);
     changes.push(Change::PutUser(User { second_factor: Some(factor), ..user }));
@@ -186,7 +199,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 33] = [
+pub const READS: [(&str, Read); 35] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -209,6 +222,8 @@ pub const READS: [(&str, Read); 33] = [
     ("container", |store, serial| block_on(store.container(serial)).map(text)),
     ("firms_of_container", |store, serial| block_on(store.firms_of_container(serial)).map(text)),
     ("token", |store, _| block_on(store.token([1; 32])).map(text)),
+    ("held_order", |store, _| block_on(store.held_order(OrderId::new("H").expect("plain data"))).map(text)),
+    ("held_orders", |store, _| block_on(store.held_orders(false, None, 9)).map(text)),
     ("user", |store, _| block_on(store.user(user_name())).map(text)),
     ("list_users", |store, _| block_on(store.list_users(None, 9)).map(text)),
     ("session", |store, _| block_on(store.session([1; 32])).map(text)),
@@ -242,7 +257,7 @@ pub const READS: [(&str, Read); 33] = [
 
 /// What is damaged, in SQL that both dialects have (byte strings are written `{00}`), and which read must name it how:
 /// the read, the table, the column.
-pub const DAMAGES: [(&str, &str, &str, &str); 67] = [
+pub const DAMAGES: [(&str, &str, &str, &str); 71] = [
     ("UPDATE licenses SET carried = '[{'", "license", "licenses", "carried"),
     ("UPDATE licenses SET ticket = {00}", "license", "licenses", "ticket"),
     ("UPDATE licenses SET order_id = ''", "lines_of_ticket", "licenses", "order_id"),
@@ -272,6 +287,10 @@ pub const DAMAGES: [(&str, &str, &str, &str); 67] = [
     ("UPDATE steps SET after_digest = {00}", "facts", "steps", "after_digest"),
     ("UPDATE contexts SET hash = {00}", "facts", "contexts", "hash"),
     ("UPDATE tokens SET roles = 'king'", "token", "tokens", "roles"),
+    ("UPDATE tokens SET scopes = 'all'", "token", "tokens", "scopes"),
+    ("UPDATE held_orders SET state = 'x'", "held_order", "held_orders", "state"),
+    ("UPDATE held_orders SET order_lines = 'x'", "held_orders", "held_orders", "order_lines"),
+    ("UPDATE held_orders SET decided_by = NULL", "held_order", "held_orders", "decided_by"),
     ("UPDATE users SET roles = 'king'", "user", "users", "roles"),
     ("UPDATE users SET recovery = {00}", "session", "sessions", "recovery"),
     ("UPDATE users SET failures = -1", "list_users", "users", "failures"),

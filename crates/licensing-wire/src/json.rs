@@ -471,6 +471,9 @@ pub struct TokenRequest {
     pub name: String,
     /// `admin`, `product-manager`, `sales`, `support`, `auditor`.
     pub roles: Vec<String>,
+    /// Of what the roles allow only this, like `order-write`; everything when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// `2030-01-31` or an RFC 3339 time; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
@@ -499,6 +502,9 @@ pub struct TokenSummary {
     pub name: String,
     /// Roles.
     pub roles: Vec<String>,
+    /// Of what the roles allow only this; everything when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
     /// When it was made.
     pub created_at: String,
     /// Valid until.

@@ -39,6 +39,7 @@ pub fn schemas() -> Map<String, Value> {
         json::SignInRequest, json::CodeRequest, json::SessionAnswer, json::SessionList,
         json::PasswordRequest, json::ConfirmationRequest, json::SecondFactorAnswer, json::RecoveryCodes,
         json::UserRequest, json::OneTimePassword, json::RolesRequest, json::UserSummary, json::UserList,
+        json::HeldOrderMessage, json::HeldOrderList,
         json::EventEnvelope, json::EventFeed, json::WebhookRequest, json::WebhookChange, json::WebhookSecret,
         json::WebhookMessage, json::WebhookList, json::WebhookTest, json::ReplayRequest, json::DeadLetterList,
         Problem,

@@ -30,6 +30,7 @@ pub fn run(data: &DataDir, place: Place, firm_code: FirmCode, firm_name: &str) -
         hash: token_hash(&secret),
         name: FIRST_TOKEN.to_owned(),
         roles: vec![Role::Admin],
+        scopes: None,
         created_at: now,
         expires_at: None,
         revoked_at: None,

@@ -115,6 +115,7 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         selection: config.selection()?,
         restore_similarity: config.restore.similarity,
         sessions: config.session_rules(),
+        four_eyes: config.four_eyes(),
     };
     let metrics = Arc::new(Metrics::new(now));
     Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))

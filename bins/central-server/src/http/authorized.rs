@@ -179,7 +179,11 @@ async fn vendor(
             (Who::User(visitor), allowed)
         }
     };
-    if allowed { Ok(who) } else { Err(Failure::denied("forbidden", "the roles do not allow this")) }
+    if allowed {
+        Ok(who)
+    } else {
+        Err(Failure::denied("forbidden", "the roles, or the scopes of the token, do not allow this"))
+    }
 }
 
 /// A user in a session that is good for what is needed. What changes something must come from our own pages.

@@ -615,6 +615,38 @@ const BASIC: &[Route] = &[
         ..BASE
     },
     Route {
+        name: "list_held_orders",
+        path: "/api/v1/held-orders",
+        access: Access::Vendor(Permission::LicenseRead),
+        summary: "Lists orders that wait, or waited, for a second person, in order of their ids.",
+        response: Some("HeldOrderList"),
+        query: &[("pending", "`true`: only those nobody has decided."), PAGE[0], PAGE[1]],
+        handler: |call| Box::pin(users::held_orders(call)),
+        ..BASE
+    },
+    Route {
+        name: "release_order",
+        verb: Verb::Post,
+        path: "/api/v1/held-orders/{id}/release",
+        access: Access::Vendor(Permission::OrderWrite),
+        summary: "Releases an order, as a second person who has signed in; it is placed when it is sent again.",
+        request: Some("DecisionRequest"),
+        response: Some("HeldOrderMessage"),
+        handler: |call| Box::pin(users::release_order(call)),
+        ..BASE
+    },
+    Route {
+        name: "deny_order",
+        verb: Verb::Post,
+        path: "/api/v1/held-orders/{id}/denial",
+        access: Access::Vendor(Permission::OrderWrite),
+        summary: "Denies an order that waits for a second person.",
+        request: Some("DecisionRequest"),
+        response: Some("HeldOrderMessage"),
+        handler: |call| Box::pin(users::deny_order(call)),
+        ..BASE
+    },
+    Route {
         name: "create_user",
         verb: Verb::Post,
         path: "/api/v1/users",

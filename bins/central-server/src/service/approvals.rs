@@ -1,6 +1,6 @@
 //! Approvals: what users asked for and the vendor decides.
 
-use licensing_core::approval::{Approval, ApprovalState, Verdict};
+use licensing_core::approval::{Approval, ApprovalKind, ApprovalState, Verdict};
 use licensing_core::event::Actor;
 use licensing_core::ids::{ApprovalId, Text};
 use licensing_core::refusal::Refusal;
@@ -38,7 +38,7 @@ impl Service {
     /// Grants or denies an approval.
     ///
     /// # Errors
-    /// There is none of this id, or it was decided the same way before.
+    /// There is none of this id, it was decided the same way before, or a second person is needed.
     pub async fn decide_approval(
         &self,
         actor: &Actor,
@@ -49,10 +49,13 @@ impl Service {
     ) -> Result<Answer, Failure> {
         let reason = reason(request)?;
         let days = request.valid.as_deref().map(|text| options::parse_days("valid", text)).transpose()?;
-        let verdict = if grant { Verdict::Grant { days: days.unwrap_or(GRANT_DAYS) } } else { Verdict::Deny };
         let decide = || async {
             let approval = self.store.approval(id).await?.ok_or(Refusal::ApprovalUnknown(id))?;
             let now = self.now();
+            let two_people =
+                self.rules.four_eyes.reactivations && approval.kind == ApprovalKind::Reactivation;
+            let days = days.unwrap_or(GRANT_DAYS);
+            let verdict = if grant { Verdict::Grant { days, two_people } } else { Verdict::Deny };
             let (approval, changes) = approval.decide(verdict, reason.clone(), actor, now)?;
             Ok(Decided { changes, answer: Answer::json(200, &message(&approval, now)) })
         };
@@ -72,6 +75,7 @@ fn message(approval: &Approval, now: Timestamp) -> ApprovalMessage {
         container: approval.container.to_string(),
         firm_code: approval.firm_code.get(),
         state: approval.state_name(now).to_owned(),
+        first_grant_by: approval.first_grant_by.clone(),
         reason: approval.reason.as_str().to_owned(),
         requested_at: time::print(approval.requested_at),
         valid_until,

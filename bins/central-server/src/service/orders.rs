@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use licensing_core::changeset::Change;
 use licensing_core::event::Actor;
 use licensing_core::ids::{CustomerId, ItemId, OrderId, Text, TicketId};
+use licensing_core::item::Item;
 use licensing_core::license::LicenseLine;
 use licensing_core::limits::ORDER_LINES_MAX;
 use licensing_core::order::{NewOrder, Order, OrderLine, Placed, Placing, StoredCode, TicketChoice};
 use licensing_core::refusal::Refusal;
 use licensing_core::ticket_code::TicketCode;
+use licensing_core::time::Timestamp;
 use licensing_wire::json::{LicenseSummary, OrderAnswer, OrderRequest};
 use licensing_wire::options;
 
@@ -57,12 +60,23 @@ impl Service {
             };
             let items: BTreeMap<_, _> =
                 items.into_iter().map(|item| (item.definition.id.clone(), item)).collect();
+            let now = self.now();
+            let released = match (&existing, self.hold(&order, actor, now).await?) {
+                (Some(_), _) => None,
+                (None, Ok(released)) => released,
+                (None, Err(held)) => {
+                    // Only what could be placed at all is worth the second person's time.
+                    self.check_placing(&order, &items, actor, now).await?;
+                    return Ok(held);
+                }
+            };
             let mut entropy = self.entropy();
             let code = TicketCode::generate(&mut entropy);
             let stored = self.keys().vault.store(&code, &mut entropy);
             let placing = self.placing(&order.ticket, stored).await?;
-            match order.place(existing, &items, &placing, actor, self.now(), &mut entropy)? {
-                Placed::New(placed) => {
+            match order.place(existing, &items, &placing, actor, now, &mut entropy)? {
+                Placed::New(mut placed) => {
+                    placed.changes.changes.extend(released.map(Change::PutHeldOrder));
                     let code = match placing.earlier {
                         Some(ticket) => self.ticket_code(ticket.id).await?,
                         None => code.to_string(),
@@ -77,6 +91,21 @@ impl Service {
             }
         };
         self.attempt(idempotency, about, decide).await
+    }
+
+    /// Whether an order could be placed if it were released.
+    async fn check_placing(
+        &self,
+        order: &NewOrder,
+        items: &BTreeMap<ItemId, Item>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let mut entropy = self.entropy();
+        let stored = self.keys().vault.store(&TicketCode::generate(&mut entropy), &mut entropy);
+        let placing = self.placing(&order.ticket, stored).await?;
+        order.place(None, items, &placing, actor, now, &mut entropy)?;
+        Ok(())
     }
 
     /// What is known about where an order's licenses go.

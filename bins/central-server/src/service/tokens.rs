@@ -4,7 +4,7 @@ use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::OrderId;
 use licensing_core::time::Timestamp;
-use licensing_core::token::{ApiToken, ROLES, Role};
+use licensing_core::token::{ApiToken, PERMISSIONS, Permission, ROLES, Role};
 use licensing_core::user::USER_PREFIX;
 use licensing_wire::json::{TokenAnswer, TokenList, TokenRequest, TokenSummary};
 use licensing_wire::{options, time};
@@ -33,6 +33,22 @@ pub(super) fn roles(words: &[String]) -> Result<Vec<Role>, Failure> {
     Ok(roles)
 }
 
+/// What a token is narrowed to; nothing in the list is everything.
+fn scopes(words: &[String]) -> Result<Option<Vec<Permission>>, Failure> {
+    let scope = |word: &String| {
+        Permission::from_name(word).ok_or_else(|| {
+            let known = PERMISSIONS.map(Permission::name).join(", ");
+            Failure::denied("invalid_value", format!("scope: expected one of {known}"))
+        })
+    };
+    let scopes = words.iter().map(scope).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(scopes).filter(|scopes| !scopes.is_empty()))
+}
+
+fn words(scopes: &[Permission]) -> Vec<String> {
+    scopes.iter().map(|scope| scope.name().to_owned()).collect()
+}
+
 /// A change set that stores a new token.
 #[must_use]
 pub fn creation(token: ApiToken, actor: &Actor, now: Timestamp) -> ChangeSet {
@@ -57,7 +73,7 @@ impl Service {
     /// Makes a token and tells its secret.
     ///
     /// # Errors
-    /// A valid token has the name, or a role is unknown.
+    /// A valid token has the name, or a role or scope is unknown.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -72,7 +88,7 @@ impl Service {
             let message = format!("name: {USER_PREFIX} is for users");
             return Err(Failure::denied("invalid_value", message));
         }
-        let roles = roles(&request.roles)?;
+        let (roles, scopes) = (roles(&request.roles)?, scopes(&request.scopes)?);
         let expires_at = request.expires.as_deref().map(|text| options::parse_fixed_end("expires", text));
         let expires_at =
             expires_at.transpose().map_err(|error| Failure::denied("invalid_value", error.to_string()))?;
@@ -87,6 +103,7 @@ impl Service {
                 hash: token_hash(&secret),
                 name: name.to_string(),
                 roles: roles.clone(),
+                scopes: scopes.clone(),
                 created_at: now,
                 expires_at,
                 revoked_at: None,
@@ -112,7 +129,7 @@ impl Service {
                 .position(|token| token.name == name)
                 .ok_or_else(|| Failure::denied("token_unknown", "there is no valid token of this name"))?;
             let mut token = valid.swap_remove(at);
-            let is_admin = |token: &ApiToken| token.roles.contains(&Role::Admin);
+            let is_admin = |token: &ApiToken| token.roles.contains(&Role::Admin) && token.scopes.is_none();
             if is_admin(&token) && !valid.iter().any(is_admin) {
                 let message = "this is the last valid token with the admin role";
                 return Err(Failure::denied("last_admin_token", message));
@@ -143,6 +160,7 @@ fn summary(token: &ApiToken) -> TokenSummary {
     TokenSummary {
         name: token.name.clone(),
         roles: token.roles.iter().map(|role| role.name().to_owned()).collect(),
+        scopes: words(token.scopes.as_deref().unwrap_or_default()),
         created_at: time::print(token.created_at),
         expires_at: token.expires_at.map(time::print),
         revoked_at: token.revoked_at.map(time::print),

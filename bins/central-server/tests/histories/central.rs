@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use central_server::database::{Database, Place};
 use central_server::keys::{self, KeyRing};
 use central_server::metrics::Metrics;
-use central_server::service::{Rules, Service, SessionRules};
+use central_server::service::{FourEyes, Rules, Service, SessionRules};
 use central_server::system::{Clock, Randomness};
 use licensing_core::Entropy;
 use licensing_core::event::Actor;
@@ -132,6 +132,7 @@ fn service(store: Arc<dyn Store>, keys: &KeyRing, clock: &ManualClock, seed: u64
         selection: SelectionRule::Free,
         restore_similarity: 60,
         sessions: SessionRules::default(),
+        four_eyes: FourEyes::default(),
     };
     let (clock, metrics) = (Arc::new(Hand(clock.clone())), Arc::new(Metrics::new(NOW)));
     let randomness = Arc::new(Seeded { seed, asked: AtomicU64::new(0) });

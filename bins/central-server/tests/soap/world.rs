@@ -160,6 +160,7 @@ impl World {
             selection: config.selection().unwrap(),
             restore_similarity: config.restore.similarity,
             sessions: config.session_rules(),
+            four_eyes: config.four_eyes(),
         };
         let (keys, metrics) = (keys::load(&data.keys()).unwrap(), Arc::new(Metrics::new(clock.now())));
         let service = Service::new(

@@ -17,7 +17,9 @@ use central_server::service::{Rules, Service};
 use central_server::system::{Clock, SystemClock};
 use clap::Parser;
 use http_body_util::BodyExt as _;
+use licensing_core::changeset::ChangeSet;
 use licensing_core::time::Timestamp;
+use licensing_store::Store;
 use licensing_testkit::clock::ManualClock;
 use licensing_testkit::postgres;
 use serde_json::{Value, json};
@@ -36,6 +38,7 @@ pub(crate) struct Browser {
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) json: Value,
+    pub(crate) text: String,
     pub(crate) cookie: Option<String>,
 }
 
@@ -66,6 +69,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub(crate) fn with(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::new(folder.path().join("central"));
         let path = data.path().display().to_string();
@@ -75,7 +82,6 @@ impl World {
         init.extend(url.iter().flat_map(|url| ["--database", url]));
         command::run(Arguments::parse_from(init)).unwrap();
         let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let config = Config::default();
         let place = Place::of(&data, url.clone().map(Into::into).as_ref(), &config).unwrap();
         let database = Database::new(place).unwrap();
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
@@ -86,6 +92,7 @@ impl World {
             selection: config.selection().unwrap(),
             restore_similarity: config.restore.similarity,
             sessions: config.session_rules(),
+            four_eyes: config.four_eyes(),
         };
         let (ring, store) = (keys::load(&data.keys()).unwrap(), database.open().unwrap());
         let metrics = Arc::new(Metrics::new(clock.now()));
@@ -111,24 +118,46 @@ impl World {
         browser: &Browser,
         headers: &[(&str, &str)],
     ) -> Answered {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send_as(method, path, ("application/json", &body), browser, headers).await
+    }
+
+    pub(crate) async fn send_as(
+        &self,
+        method: &str,
+        path: &str,
+        (kind, body): (&str, &str),
+        browser: &Browser,
+        headers: &[(&str, &str)],
+    ) -> Answered {
         let mut request = Request::builder().method(method).uri(path).header("host", "central.test");
-        request = request.header("user-agent", "test browser");
+        request = request.header("user-agent", "test browser").header("content-type", kind);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(cookie) = &browser.cookie {
             request = request.header("cookie", cookie);
         }
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let request = request.header("content-type", "application/json").body(Body::from(body)).unwrap();
+        let request = request.body(Body::from(body.to_owned())).unwrap();
         let response = router(&self.app).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Answered {
             status: parts.status.as_u16(),
             json: serde_json::from_slice(&bytes).unwrap_or_default(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
             cookie: parts.headers.get("set-cookie").map(|value| value.to_str().unwrap().to_owned()),
         }
+    }
+
+    /// Stores what nobody asked for.
+    pub(crate) async fn commit(&self, changes: ChangeSet) {
+        self.app.service().store().commit(changes).await.unwrap();
+    }
+
+    /// The server's database.
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.app.service().store()
     }
 
     async fn page(&self, method: &str, path: &str, body: &Value, browser: &Browser) -> Answered {

@@ -81,6 +81,7 @@ impl Work {
             container: firm.serial,
             firm_code: firm.firm_code,
             state: ApprovalState::Pending,
+            first_grant_by: None,
             // Invariant: the empty text is within every bound.
             reason: Text::new("").expect("empty text"),
             requested_at: self.now,

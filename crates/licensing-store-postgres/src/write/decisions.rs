@@ -20,17 +20,19 @@ impl Batch {
         };
         let (decided_at, until) = (decided_at.map(secs), until.map(secs));
         let (id, reason) = (approval.id.0.to_vec(), approval.reason.as_str().to_owned());
+        let first = approval.first_grant_by.clone();
         if approval.version > 0 {
             let sql = must_hit!(
-                "UPDATE approvals SET state = $1, decided_at = $2, until = $3, reason = $4, version = version + 1
-                 WHERE id = $5 AND version = $6"
+                "UPDATE approvals SET state = $1, decided_at = $2, until = $3, first_grant_by = $4, reason = $5,
+                    version = version + 1 WHERE id = $6 AND version = $7"
             );
             let version = signed(approval.version);
-            return self.execute(sql, values![state, decided_at, until, reason, id, version]);
+            return self.execute(sql, values![state, decided_at, until, first, reason, id, version]);
         }
         self.execute(
-            "INSERT INTO approvals (id, kind, license, ticket, container, firm_code, state, decided_at, until, reason,
-                requested_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
+            "INSERT INTO approvals (id, kind, license, ticket, container, firm_code, state, decided_at, until,
+                first_grant_by, reason, requested_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)",
             values![
                 id,
                 approval.kind.name(),
@@ -41,6 +43,7 @@ impl Batch {
                 state,
                 decided_at,
                 until,
+                first,
                 reason,
                 secs(approval.requested_at),
             ],

@@ -1,12 +1,13 @@
 //! Users and their sessions.
 
 use licensing_core::changeset::Change;
+use licensing_core::four_eyes::HeldOrder;
 use licensing_core::user::User;
 use licensing_core::user::session::Session;
 
 use super::{Batch, must_hit, small};
 use crate::pipeline::values;
-use crate::rows::{FactorColumns, roles_text, secs, signed};
+use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed};
 
 impl Batch {
     pub(super) fn put_user(&mut self, user: &User) {
@@ -41,6 +42,36 @@ impl Batch {
             "INSERT INTO users (roles, password, password_set_at, must_change, factor, factor_confirmed, factor_step,
                 recovery, failures, failed_at, signed_in_at, created_at, disabled_at, name, version)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)",
+            columns,
+        );
+    }
+
+    pub(super) fn put_held_order(&mut self, held: &HeldOrder) {
+        let (state, by, at, until) = held_columns(&held.state);
+        let mut columns = values![
+            held.id.as_str().to_owned(),
+            held.content.to_vec(),
+            held.customer.as_ref().map(|id| id.as_str().to_owned()),
+            lines_text(&held.lines),
+            held.asked_by.clone(),
+            secs(held.asked_at),
+            state,
+            by.map(str::to_owned),
+            at.map(secs),
+            until.map(secs),
+        ];
+        if held.version > 0 {
+            columns.extend(values![signed(held.version)]);
+            let sql = must_hit!(
+                "UPDATE held_orders SET content = $2, customer = $3, order_lines = $4, asked_by = $5, asked_at = $6,
+                    state = $7, decided_by = $8, decided_at = $9, until = $10, version = version + 1
+                 WHERE id = $1 AND version = $11"
+            );
+            return self.execute(sql, columns);
+        }
+        self.execute(
+            "INSERT INTO held_orders (id, content, customer, order_lines, asked_by, asked_at, state, decided_by,
+                decided_at, until, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)",
             columns,
         );
     }

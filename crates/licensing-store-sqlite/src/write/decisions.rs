@@ -18,16 +18,16 @@ pub(super) fn put_approval(db: &Connection, approval: &Approval) -> Written {
     let (decided_at, until) = (decided_at.map(secs), until.map(secs));
     if approval.version > 0 {
         let sql =
-            "UPDATE approvals SET state = ?, decided_at = ?, until = ?, reason = ?, version = version + 1
+            "UPDATE approvals SET state = ?, decided_at = ?, until = ?, first_grant_by = ?, reason = ?, version = version + 1
             WHERE id = ? AND version = ?";
-        let reason = approval.reason.as_str();
+        let (first, reason) = (&approval.first_grant_by, approval.reason.as_str());
         let key = (approval.id.0, signed(approval.version));
-        return execute_one(db, sql, params![state, decided_at, until, reason, key.0, key.1]);
+        return execute_one(db, sql, params![state, decided_at, until, first, reason, key.0, key.1]);
     }
     insert(
         db,
-        "INSERT INTO approvals (id, kind, license, ticket, container, firm_code, state, decided_at, until, reason,
-            requested_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        "INSERT INTO approvals (id, kind, license, ticket, container, firm_code, state, decided_at, until,
+            first_grant_by, reason, requested_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         params![
             approval.id.0,
             approval.kind.name(),
@@ -38,6 +38,7 @@ pub(super) fn put_approval(db: &Connection, approval: &Approval) -> Written {
             state,
             decided_at,
             until,
+            approval.first_grant_by,
             approval.reason.as_str(),
             secs(approval.requested_at)
         ],

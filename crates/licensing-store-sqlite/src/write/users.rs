@@ -1,13 +1,15 @@
 //! Users and their sessions.
 
 use licensing_core::crypto::digest::Digest;
+use licensing_core::four_eyes::HeldOrder;
+use licensing_core::ids::CustomerId;
 use licensing_core::time::Timestamp;
 use licensing_core::user::session::Session;
 use licensing_core::user::{User, UserName};
 use rusqlite::{Connection, params};
 
 use super::{Written, execute, execute_one, insert};
-use crate::rows::{FactorColumns, roles_text, secs, signed};
+use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed};
 
 pub(super) fn put_user(db: &Connection, user: &User) -> Written {
     let factor = FactorColumns::from(user);
@@ -41,6 +43,35 @@ pub(super) fn put_user(db: &Connection, user: &User) -> Written {
         "INSERT INTO users (roles, password, password_set_at, must_change, factor, factor_confirmed, factor_step,
             recovery, failures, failed_at, signed_in_at, created_at, disabled_at, name, version)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 + 1)",
+        columns,
+    )
+}
+
+pub(super) fn put_held_order(db: &Connection, held: &HeldOrder) -> Written {
+    let (state, by, at, until) = held_columns(&held.state);
+    let columns = params![
+        held.id.as_str(),
+        held.content,
+        held.customer.as_ref().map(CustomerId::as_str),
+        lines_text(&held.lines),
+        held.asked_by,
+        secs(held.asked_at),
+        state,
+        by,
+        at.map(secs),
+        until.map(secs),
+        signed(held.version),
+    ];
+    if held.version > 0 {
+        let sql = "UPDATE held_orders SET content = ?2, customer = ?3, order_lines = ?4, asked_by = ?5, asked_at = ?6,
+            state = ?7, decided_by = ?8, decided_at = ?9, until = ?10, version = version + 1
+            WHERE id = ?1 AND version = ?11";
+        return execute_one(db, sql, columns);
+    }
+    insert(
+        db,
+        "INSERT INTO held_orders (id, content, customer, order_lines, asked_by, asked_at, state, decided_by,
+            decided_at, until, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 + 1)",
         columns,
     )
 }

@@ -1,7 +1,11 @@
 //! Users and their sessions. The columns of the two tables have different names, so that one row can hold both.
 
 use licensing_core::crypto::digest::Digest;
-use licensing_core::token::Role;
+use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::ids::{ItemId, OrderId};
+use licensing_core::order::OrderLine;
+use licensing_core::time::Timestamp;
+use licensing_core::token::{Permission, Role};
 use licensing_core::user::session::{Session, Stage};
 use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
 
@@ -17,6 +21,64 @@ pub fn roles_text(roles: &[Role]) -> String {
 /// The roles of a stored text.
 pub(super) fn roles(text: &str) -> Option<Vec<Role>> {
     text.split_whitespace().map(Role::from_name).collect()
+}
+
+/// Scopes as they are stored.
+#[must_use]
+pub fn scopes_text(scopes: &[Permission]) -> String {
+    scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ")
+}
+
+/// The scopes of a stored text.
+pub(super) fn scopes(text: &str) -> Option<Vec<Permission>> {
+    text.split_whitespace().map(Permission::from_name).collect()
+}
+
+/// The state of a held order as it is stored: its word, who has decided, when, and until when that counts.
+#[must_use]
+pub fn held_columns(state: &HeldState) -> (&'static str, Option<&str>, Option<Timestamp>, Option<Timestamp>) {
+    match state {
+        HeldState::Pending => ("pending", None, None, None),
+        HeldState::Released { by, at, until } => ("released", Some(by), Some(*at), Some(*until)),
+        HeldState::Denied { by, at } => ("denied", Some(by), Some(*at), None),
+        HeldState::Placed { by, at } => ("placed", Some(by), Some(*at), None),
+    }
+}
+
+/// The lines of a held order as they are stored: quantity and item, a line each.
+#[must_use]
+pub fn lines_text(lines: &[OrderLine]) -> String {
+    lines.iter().map(|line| format!("{} {}\n", line.quantity, line.item)).collect()
+}
+
+/// An order that waits, or waited, for a second person.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn held_order(row: &Reader<'_>) -> Result<HeldOrder, StoreError> {
+    let line = |line: &str| {
+        let (quantity, item) = line.split_once(' ')?;
+        Some(OrderLine { item: ItemId::new(item).ok()?, quantity: quantity.parse().ok()? })
+    };
+    let word: String = row.get("state")?;
+    let (by, at) = (|| row.get("decided_by"), || row.time("decided_at"));
+    let state = match word.as_str() {
+        "pending" => HeldState::Pending,
+        "released" => HeldState::Released { by: by()?, at: at()?, until: row.time("until")? },
+        "denied" => HeldState::Denied { by: by()?, at: at()? },
+        "placed" => HeldState::Placed { by: by()?, at: at()? },
+        _ => return Err(row.damaged("state")),
+    };
+    Ok(HeldOrder {
+        id: row.map("id", |text: String| OrderId::new(text).ok())?,
+        content: row.bytes("content")?,
+        customer: row.customer("customer")?,
+        lines: row.map("order_lines", |text: String| text.lines().map(line).collect())?,
+        asked_by: row.get("asked_by")?,
+        asked_at: row.time("asked_at")?,
+        state,
+        version: row.number("version")?,
+    })
 }
 
 /// A user's second factor as it is stored.

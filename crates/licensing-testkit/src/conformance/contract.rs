@@ -12,7 +12,7 @@ use licensing_core::order::Order;
 use licensing_core::step::ChainLink;
 use licensing_core::terms::{LicenseTerms, Remainder};
 use licensing_core::time::Timestamp;
-use licensing_core::token::{ApiToken, Role};
+use licensing_core::token::{ApiToken, Permission, Role};
 use licensing_store::{
     ApprovalQuery, CommitError, Counts, EventQuery, ItemQuery, LicenseQuery, Page, TicketContents,
 };
@@ -226,6 +226,7 @@ pub fn tokens_are_kept(store: Subject) {
         hash: [1; 32],
         name: "erp".to_owned(),
         roles: vec![Role::Sales, Role::Support],
+        scopes: Some(vec![Permission::ItemRead, Permission::OrderWrite]),
         created_at: NOW,
         expires_at: Some(NOW.plus_days(1)),
         revoked_at: None,

@@ -29,6 +29,7 @@ fn approval(number: u8, of: (TicketId, LicenseId)) -> Approval {
         container: serial(ContainerKind::Act, u64::from(number)),
         firm_code: firm(),
         state: ApprovalState::Pending,
+        first_grant_by: None,
         reason: Text::new("").expect("a text"),
         requested_at: NOW.plus_secs(u64::from(number)),
         version: 0,
@@ -56,6 +57,7 @@ pub fn approvals_are_kept(store: Subject) {
         commit(&store, Change::PutApproval(approval(number, owner))).expect("a question");
         let decided = Approval {
             state,
+            first_grant_by: (number == 5).then(|| "user:a".to_owned()),
             reason: Text::new("wéll\n'why'").expect("a text"),
             version: 1,
             ..approval(number, owner)

@@ -8,6 +8,7 @@ use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::format::context::TraitDigest;
+use licensing_core::four_eyes::{HeldOrder, HeldState};
 use licensing_core::ids::{
     ActivationId, ContainerKind, ContainerSerial, EntryId, LicenseId, OrderId, TicketId,
 };
@@ -208,11 +209,15 @@ pub fn every_versioned_record_keeps_its_version(store: Subject) {
             hash,
             name,
             roles,
+            scopes: None,
             created_at: NOW,
             expires_at: None,
             revoked_at: None,
             version,
         })
+    });
+    keeps_versions(&store, "held order", |version| {
+        Change::PutHeldOrder(HeldOrder { version, ..super::users::held("O", HeldState::Pending) })
     });
     keeps_versions(&store, "user", |version| {
         let (name, password) = (UserName::new("u").expect("a name"), PasswordHash::new(String::new()));

@@ -39,6 +39,7 @@ fn question(number: u8, of: (TicketId, LicenseId)) -> Approval {
         container: serial(ContainerKind::Act, 1),
         firm_code: firm(),
         state: ApprovalState::Pending,
+        first_grant_by: None,
         reason: Text::new("").expect("a text"),
         requested_at: NOW,
         version: 0,

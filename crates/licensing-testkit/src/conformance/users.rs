@@ -2,6 +2,9 @@
 
 use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::ids::{CustomerId, ItemId, OrderId};
+use licensing_core::order::OrderLine;
 use licensing_core::time::Timestamp;
 use licensing_core::token::Role;
 use licensing_core::user::session::{Session, Stage};
@@ -74,6 +77,54 @@ pub fn users_are_kept(store: Subject) {
     assert_eq!(names(None, 9), ["a", "a-x", "a.x", "a@x", "b", "c"]);
     assert_eq!(names(Some(name("a-x")), 2), ["a.x", "a@x"]);
     assert_eq!(names(Some(name("c")), 2), [""; 0]);
+}
+
+pub(super) fn held(id: &str, state: HeldState) -> HeldOrder {
+    let line = |item: &str, quantity| OrderLine { item: ItemId::new(item).expect("an id"), quantity };
+    HeldOrder {
+        id: OrderId::new(id).expect("an id"),
+        content: [7; 32],
+        customer: None,
+        lines: vec![line("A part, 12 pieces", 3), line("B", 1_000_000)],
+        asked_by: "erp".to_owned(),
+        asked_at: NOW,
+        state,
+        version: 0,
+    }
+}
+
+/// Orders that wait for a second person come back in every state, and in pages, those that wait apart.
+pub fn held_orders_are_kept(store: Subject) {
+    let (by, at) = ("user:a".to_owned(), NOW.plus_secs(5));
+    let states = [
+        HeldState::Pending,
+        HeldState::Released { by: by.clone(), at, until: at.plus_days(1) },
+        HeldState::Denied { by: by.clone(), at },
+        HeldState::Placed { by, at },
+        HeldState::Pending,
+    ];
+    let mut expected = Vec::new();
+    for (id, state) in ["A", "A b", "B", "a", "c"].into_iter().zip(states) {
+        assert_eq!(commit(&store, vec![Change::PutHeldOrder(held(id, HeldState::Pending))]), Ok(()));
+        let customer = Some(CustomerId::new("K").expect("an id"));
+        let decided = HeldOrder { customer, content: [8; 32], version: 1, ..held(id, state) };
+        assert_eq!(commit(&store, vec![Change::PutHeldOrder(decided.clone())]), Ok(()));
+        let again = commit(&store, vec![Change::PutHeldOrder(decided.clone())]);
+        assert_eq!(again, Err(CommitError::Conflict), "a stale version");
+        expected.push(HeldOrder { version: 2, ..decided });
+    }
+    for order in &expected {
+        assert_eq!(block_on(store.held_order(order.id.clone())), Ok(Some(order.clone())));
+    }
+    assert_eq!(block_on(store.held_order(OrderId::new("x").expect("an id"))), Ok(None));
+    let read = |pending, after: Option<&str>, limit| {
+        let after = after.map(|id| OrderId::new(id).expect("an id"));
+        block_on(store.held_orders(pending, after, limit)).expect("held orders")
+    };
+    assert_eq!(read(false, None, 9), expected);
+    assert_eq!(read(false, Some("A b"), 2), expected[2..4]);
+    assert_eq!(read(true, None, 9), [expected[0].clone(), expected[4].clone()]);
+    assert_eq!(read(true, Some("A"), 9), expected[4..]);
 }
 
 /// Sessions are found by the hash of their secret together with the user as he is now, and end in each of the ways.

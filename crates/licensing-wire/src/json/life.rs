@@ -157,6 +157,9 @@ pub struct ApprovalMessage {
     pub firm_code: u32,
     /// `pending`, `granted`, `denied`, `used` or `expired`.
     pub state: String,
+    /// Who has granted it, while a second person still has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_grant_by: Option<String>,
     /// What the vendor said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::OrderLineMessage;
+
 /// `POST /api/v1/session`: signs a user in. The answer sets the cookie `__Host-session`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -158,6 +160,42 @@ pub struct UserSummary {
 pub struct UserList {
     /// The users.
     pub users: Vec<UserSummary>,
+    /// Pass as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// An order that waits, or waited, for a second person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldOrderMessage {
+    /// The vendor's order id.
+    pub order_id: String,
+    /// The vendor's customer id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// What is ordered.
+    pub items: Vec<OrderLineMessage>,
+    /// Licenses in it.
+    pub quantity: u64,
+    /// Who has sent it.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: String,
+    /// `pending`, `released`, `denied`, `placed` or `expired`.
+    pub state: String,
+    /// Who has decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    /// Until when a release can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+}
+
+/// A page of such orders, in order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HeldOrderList {
+    /// The orders.
+    pub orders: Vec<HeldOrderMessage>,
     /// Pass as `after` for the next page; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,

@@ -205,6 +205,7 @@ pub static OPERATIONS: &[Operation] = operations! {
     "CreateToken" "create_token" (
         body(one("name", "name", Text)),
         body(field("role", "roles", Text, Occurs::Some)),
+        body(any("scope", "scopes", Text)),
         body(opt("expires", "expires", Text))
     ) keyed -> "token" NEW_TOKEN;
     "ListTokens" "list_tokens" () plain -> "tokens" TOKENS;

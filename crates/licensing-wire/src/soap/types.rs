@@ -487,6 +487,7 @@ pub(crate) const APPROVAL: Type = Type {
         one("container", "container", Text),
         one("firmCode", "firm_code", Number),
         one("state", "state", Text),
+        opt("firstGrantBy", "first_grant_by", Text),
         opt("reason", "reason", Text),
         one("requestedAt", "requested_at", Moment),
         opt("validUntil", "valid_until", Moment),
@@ -536,6 +537,7 @@ pub(crate) const TOKEN: Type = Type {
     fields: &[
         one("name", "name", Text),
         any("role", "roles", Text),
+        any("scope", "scopes", Text),
         one("createdAt", "created_at", Moment),
         opt("expiresAt", "expires_at", Moment),
         opt("revokedAt", "revoked_at", Moment),

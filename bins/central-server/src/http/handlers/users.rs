@@ -1,6 +1,6 @@
-//! What administrators do about users.
+//! What administrators do about users, and what needs two of them.
 
-use licensing_wire::json::{RolesRequest, UserRequest};
+use licensing_wire::json::{DecisionRequest, RolesRequest, UserRequest};
 
 use crate::http::handlers::Call;
 use crate::service::{Answer, Failure};
@@ -42,4 +42,23 @@ pub(in crate::http) async fn remove_second_factor(call: Call) -> Result<Answer, 
 
 pub(in crate::http) async fn end_sessions(call: Call) -> Result<Answer, Failure> {
     call.app.service().end_sessions_of(&call.authorized.actor(), &call.param()?).await
+}
+
+pub(in crate::http) async fn held_orders(call: Call) -> Result<Answer, Failure> {
+    let (pending, after, limit) = (call.flag("pending")?, call.query("after")?, call.limit()?);
+    Answer::json(200, &call.app.service().held_order_list(pending, after, limit).await?)
+}
+
+pub(in crate::http) async fn release_order(call: Call) -> Result<Answer, Failure> {
+    decide(call, true).await
+}
+
+pub(in crate::http) async fn deny_order(call: Call) -> Result<Answer, Failure> {
+    decide(call, false).await
+}
+
+async fn decide(call: Call, release: bool) -> Result<Answer, Failure> {
+    let request: DecisionRequest = call.message()?;
+    let (actor, idempotency) = (call.authorized.actor(), call.vendor_idempotency());
+    call.app.service().decide_held_order(&actor, idempotency, call.param()?, release, &request).await
 }
