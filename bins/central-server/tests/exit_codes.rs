@@ -53,7 +53,8 @@ fn doctor_and_settings_end_with_the_documented_codes() {
     fs::rename(&database, &aside).unwrap();
     let (code, said) = run(&["doctor"], &data);
     assert_eq!(code, 4, "{said}");
-    fs::write(&database, "this is no database, and it is long enough to be looked at as one".repeat(99)).unwrap();
+    fs::write(&database, "this is no database, and it is long enough to be looked at as one".repeat(99))
+        .unwrap();
     let (code, said) = run(&["doctor"], &data);
     assert_eq!(code, 5, "{said}");
     fs::rename(&aside, &database).unwrap();
