@@ -10,8 +10,8 @@ use licensing_core::time::Timestamp;
 
 use crate::StoreError;
 pub use records::{
-    LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container, context,
-    counts, customer, day_count, event, event_time, firm, firm_key, found, item, license, license_id, open,
+    Definitions, LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container,
+    context, counts, customer, day_count, event, event_time, firm, firm_key, item, license, license_id, open,
     order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
     ticket_and_code, token, unfinished,
 };
