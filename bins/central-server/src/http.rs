@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawPathParams, Request, State};
-use axum::http::Method;
 use axum::routing::{MethodFilter, on};
 use http_edge::{Bounds, Gate};
 use tokio::net::TcpListener;
@@ -115,9 +114,9 @@ pub fn router(app: &Arc<App>) -> Router {
         let failure = Failure::denied("not_found", "there is nothing at this address");
         dispatch::refuse(&app, "unknown", failure, request).await
     };
-    let wrong_method = |State(app): State<Arc<App>>, method: Method, request: Request| async move {
-        let message = format!("this address does not allow the method {method}");
-        let failure = Failure::denied("method_not_allowed", message);
+    // The method is not told: what a careless client sends there may be anything, a ticket too.
+    let wrong_method = |State(app): State<Arc<App>>, request: Request| async move {
+        let failure = Failure::denied("method_not_allowed", "this address does not allow this method");
         dispatch::refuse(&app, "unknown", failure, request).await
     };
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(Arc::clone(app))
