@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "http-edge",
             "http-pages",
             "licensing-core",
+            "licensing-qr",
             "licensing-wire",
             "licensing-store",
             "licensing-store-sqlite",
@@ -37,7 +38,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // What faces the internet: no store, no containers, no signing keys.
-    ("depot", &["http-edge", "http-pages", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"]),
+    (
+        "depot",
+        &["http-edge", "http-pages", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"],
+    ),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     (
         "cmtool",

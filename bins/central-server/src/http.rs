@@ -25,8 +25,8 @@ pub use authorized::Authorized;
 pub use dispatch::log_panics;
 pub use http_edge::ClientAddress;
 pub use openapi::document as openapi_document;
-pub use web::{PAGES, Page, Reader};
 pub use route::{Access, Needs, ROUTES, Route, Verb};
+pub use web::{PAGES, Page, Reader};
 
 use crate::config::Config;
 use crate::service::{Failure, Service};

@@ -87,8 +87,9 @@ impl App {
         let grants = config.agent.grants.iter().map(|file| grant(file, &origin)).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self {
             rules: Rules::new(config.rules.clone())?,
-            texts: Arc::new(Texts::new(BUILT_IN, texts.as_deref(), &config.theme.language)
-                    .context("theme.language")?),
+            texts: Arc::new(
+                Texts::new(BUILT_IN, texts.as_deref(), &config.theme.language).context("theme.language")?,
+            ),
             theme: Theme::new(&config.theme.folder)?,
             keeper: Keeper::new(&config.session.key_file, config.session.hours)?,
             desk: Desk::new(config.limits.transfers, config.limits.transfer_bytes),

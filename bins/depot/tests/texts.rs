@@ -140,7 +140,8 @@ fn every_problem_a_customer_can_meet_is_told_in_german_with_rule_and_remedy() {
         // English is told by whoever refuses, with the facts of the case.
         assert!(texts.find("en", &key, &[]).is_none() || entry.code == "title", "{}", entry.code);
     }
-    for key in BUILT_IN[1..].iter().flat_map(|(_, text)| keys(text)).filter(|key| key.starts_with("problem-")) {
+    for key in BUILT_IN[1..].iter().flat_map(|(_, text)| keys(text)).filter(|key| key.starts_with("problem-"))
+    {
         let code = key.trim_start_matches("problem-").replace('-', "_");
         let of_a_page =
             ["title", "why", "what_to_do", "details", "incident", "back"].contains(&code.as_str());

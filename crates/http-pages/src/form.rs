@@ -58,8 +58,8 @@ impl Form {
             }
             "multipart/form-data" => Self::multipart(kind, body).await,
             "application/json" => {
-                let value: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&body)
-                    .map_err(|_| FormError::NotJson)?;
+                let value: serde_json::Map<String, serde_json::Value> =
+                    serde_json::from_slice(&body).map_err(|_| FormError::NotJson)?;
                 let text = |value: serde_json::Value| match value {
                     serde_json::Value::String(text) => text,
                     other => other.to_string(),

@@ -36,14 +36,17 @@ async fn c16_pages_are_for_whom_their_routes_are() {
     for (role, name) in ROLES {
         let browser = world.user(&format!("a-{name}"), name).await;
         for page in PAGES.iter().filter(|page| page.name != "page_sign_out") {
-            let path = page.path.replace("{id}", "NONE").replace("{serial}", "3-1234567").replace("{hash}", "00");
+            let path =
+                page.path.replace("{id}", "NONE").replace("{serial}", "3-1234567").replace("{hash}", "00");
             let form = (page.verb == Verb::Post).then_some("a=b");
             let (status, _, body) = world.shown(&browser, &path, form, OURS).await;
             let refused = status == 403 && body.contains("data-code=\"forbidden\"");
             assert_eq!(refused, !may(role, page.reader), "{name} {} {status}", page.name);
             assert!(status < 500, "{name} {} {status}", page.name);
             if let Some(form) = form {
-                for elsewhere in [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "https://evil.example")]] {
+                for elsewhere in
+                    [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "https://evil.example")]]
+                {
                     let (status, _, body) = world.shown(&browser, &path, Some(form), elsewhere).await;
                     let refused = status == 403 && body.contains("data-code=\"origin_refused\"");
                     assert!(refused, "{name} {} {elsewhere:?} {status}", page.name);
@@ -73,8 +76,14 @@ fn form(pairs: &[(&str, &str)]) -> String {
 
 /// Nothing of what was entered has become markup.
 fn harmless(shown: &str, page: &str) {
-    for bad in ["<script>alert", "<img src=x", "<svg/onload", "\" autofocus onfocus", "<!--<script", "href=\"javascript:"]
-    {
+    for bad in [
+        "<script>alert",
+        "<img src=x",
+        "<svg/onload",
+        "\" autofocus onfocus",
+        "<!--<script",
+        "href=\"javascript:",
+    ] {
         assert!(!shown.contains(bad), "{page}: {bad} in {shown}");
     }
     assert!(!shown.contains("49"), "{page}: a template ran");
@@ -116,8 +125,24 @@ async fn c16_what_is_entered_is_shown_and_never_run() {
         // Refused, and shown again as it was entered.
         for path in ["/items", "/orders", "/sign-in", "/search"] {
             let all: Vec<(&str, &str)> = [
-                "id", "name", "firm_code", "expires", "access", "reactivation", "order_id", "customer", "comment", "item",
-                "quantity", "choice", "earlier", "serial", "module_name", "text", "next", "password",
+                "id",
+                "name",
+                "firm_code",
+                "expires",
+                "access",
+                "reactivation",
+                "order_id",
+                "customer",
+                "comment",
+                "item",
+                "quantity",
+                "choice",
+                "earlier",
+                "serial",
+                "module_name",
+                "text",
+                "next",
+                "password",
             ]
             .into_iter()
             .map(|name| (name, *bad))
@@ -127,17 +152,22 @@ async fn c16_what_is_entered_is_shown_and_never_run() {
             harmless(&shown, path);
         }
         for path in ["/search", "/items", "/orders", "/licenses", "/events", "/sign-in", "/containers"] {
-            let all: Vec<(&str, &str)> =
-                ["q", "prefix", "customer", "order", "item", "done", "next", "from", "action", "license", "kind"]
-                    .into_iter()
-                    .map(|name| (name, *bad))
-                    .collect();
-            let (status, _, shown) = world.shown(&browser, &format!("{path}?{}", form(&all)), None, OURS).await;
+            let all: Vec<(&str, &str)> = [
+                "q", "prefix", "customer", "order", "item", "done", "next", "from", "action", "license",
+                "kind",
+            ]
+            .into_iter()
+            .map(|name| (name, *bad))
+            .collect();
+            let (status, _, shown) =
+                world.shown(&browser, &format!("{path}?{}", form(&all)), None, OURS).await;
             assert!(status < 500, "{path} {status}");
             harmless(&shown, path);
         }
     }
-    for path in ["/", "/items", "/orders", "/licenses", "/events", "/new-item?like=I-0", "/new-order", "/items/I-1"] {
+    for path in
+        ["/", "/items", "/orders", "/licenses", "/events", "/new-item?like=I-0", "/new-order", "/items/I-1"]
+    {
         let (status, _, shown) = world.shown(&browser, path, None, OURS).await;
         assert_eq!(status, 200, "{path}: {shown}");
         harmless(&shown, path);

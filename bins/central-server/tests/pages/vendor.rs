@@ -139,10 +139,14 @@ impl Vendor {
             self.browser.size(width, 900);
             self.browser.dark(dark);
             let inside = self.browser.run("return document.documentElement.scrollWidth", &[]);
-            assert!(inside.as_u64().is_some_and(|inside| inside <= u64::from(width)), "{name}: {inside} > {width}");
+            assert!(
+                inside.as_u64().is_some_and(|inside| inside <= u64::from(width)),
+                "{name}: {inside} > {width}"
+            );
             self.accessible(name);
             if let Some(folder) = &self.pictures {
-                let kind = (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
+                let kind =
+                    (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
                 fs::create_dir_all(folder).unwrap();
                 let file = folder.join(format!("{name}-{}-{}.webp", kind.0, kind.1));
                 fs::write(file, self.browser.picture("webp")).unwrap();

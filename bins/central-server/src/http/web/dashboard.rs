@@ -12,11 +12,12 @@ const ENTRIES: (&str, &str) = ("limit", "5");
 pub(super) async fn page(visit: &Visit) -> Result<Shown, Failure> {
     let approvals = waiting(visit, "list_approvals", &[("pending", "true"), ENTRIES]).await?;
     let transfers = waiting(visit, "list_transfers", &[ENTRIES]).await?;
-    let containers = waiting(visit, "list_containers", &[("flagged", "true"), ("newest", "true"), ENTRIES]).await?;
+    let containers =
+        waiting(visit, "list_containers", &[("flagged", "true"), ("newest", "true"), ENTRIES]).await?;
     let orders = waiting(visit, "list_orders", &[("newest", "true"), ENTRIES]).await?;
     let activity = activity(visit).await?;
     let values = context! { activity => activity, approvals => approvals, transfers => transfers,
-        containers => containers, orders => orders };
+    containers => containers, orders => orders };
     Ok(Shown::Page(200, "dashboard.html", values))
 }
 

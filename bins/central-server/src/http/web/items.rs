@@ -10,9 +10,29 @@ use crate::service::Failure;
 
 /// Options that are texts.
 const TEXTS: &[&str] = &[
-    "id", "name", "expires", "activates", "usage_period", "maintenance", "feature_map", "text", "tolerance", "return",
-    "reactivation", "restore", "split", "access", "borrow", "linger", "requires", "updates", "update_scope", "extend",
-    "renew_maintenance", "set_feature_map", "add_features",
+    "id",
+    "name",
+    "expires",
+    "activates",
+    "usage_period",
+    "maintenance",
+    "feature_map",
+    "text",
+    "tolerance",
+    "return",
+    "reactivation",
+    "restore",
+    "split",
+    "access",
+    "borrow",
+    "linger",
+    "requires",
+    "updates",
+    "update_scope",
+    "extend",
+    "renew_maintenance",
+    "set_feature_map",
+    "add_features",
 ];
 
 /// Options that are numbers.

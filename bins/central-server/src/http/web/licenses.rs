@@ -34,7 +34,11 @@ pub(super) async fn container(visit: &Visit) -> Result<Shown, Failure> {
     let serial = visit.param();
     let container = visit.look("get_container", &[serial], &[]).await?;
     let events = events(visit, "container", serial).await?;
-    Ok(Shown::Page(200, "container.html", context! { container => value(container), events => value(events) }))
+    Ok(Shown::Page(
+        200,
+        "container.html",
+        context! { container => value(container), events => value(events) },
+    ))
 }
 
 /// Does something to a license, container or approval and goes back to where it is shown.
@@ -61,7 +65,8 @@ pub(super) async fn act(visit: &Visit, name: &str) -> Result<Shown, Failure> {
 pub(super) async fn receipt(visit: &Visit) -> Result<Shown, Failure> {
     let receipt = visit.look("get_receipt", &[visit.param()], &[]).await?;
     let text = |name: &str| receipt.get(name).and_then(Value::as_str).unwrap_or_default();
-    let bytes = from_base64(text("context"), text("context").len()).map_err(|error| Failure::fault(error.to_string()))?;
+    let bytes = from_base64(text("context"), text("context").len())
+        .map_err(|error| Failure::fault(error.to_string()))?;
     let name = format!("{}-{}.WibuCmRaC", text("serial"), receipt.get("counter").unwrap_or(&Value::Null));
     Ok(Shown::File(name, "application/octet-stream", bytes))
 }

@@ -41,7 +41,8 @@ pub(super) async fn page(visit: &Visit) -> Result<Shown, Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let hits: Vec<Value> = found.get("hits").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
+    let hits: Vec<Value> =
+        found.get("hits").and_then(Value::as_array).into_iter().flatten().map(shown).collect();
     // The only hit is what was meant.
     if let [only] = hits.as_slice()
         && let Some(path) = only.get("path").and_then(Value::as_str)
