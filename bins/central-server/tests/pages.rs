@@ -3,6 +3,8 @@
 
 #[path = "pages/day.rs"]
 mod day;
+#[path = "pages/people.rs"]
+mod people;
 #[path = "pages/roles.rs"]
 mod roles;
 #[path = "pages/texts.rs"]
