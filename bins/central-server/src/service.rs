@@ -25,6 +25,7 @@ mod transfers;
 pub mod users;
 mod webhooks;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use licensing_core::Entropy;
@@ -37,6 +38,7 @@ use licensing_core::time::Timestamp;
 use licensing_core::work::{SelectionRule, ServerRules};
 use licensing_store::Store;
 use serde::Serialize;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -256,10 +258,16 @@ impl Service {
     }
 }
 
-/// Runs work that keeps a processor busy away from the threads that serve connections.
+/// Runs work that keeps a processor busy, so that connections are served meanwhile.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        // Here, and not on another thread, whose waking up a lonely client would wait for; who else is served by this
+        // thread goes on elsewhere.
+        let done = tokio::task::block_in_place(|| catch_unwind(AssertUnwindSafe(work)));
+        return done.map_err(|_| Failure::fault("a decision failed"));
+    }
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::fault(format!("a worker thread failed: {error}")))

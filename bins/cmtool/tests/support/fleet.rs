@@ -1,4 +1,5 @@
 //! A server that is killed and started again at the same address, and computers with dongles.
+#![allow(dead_code, clippy::allow_attributes, reason = "shared by several test programs, each using a part")]
 
 #[path = "programs.rs"]
 pub mod programs;
