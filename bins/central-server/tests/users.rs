@@ -4,7 +4,6 @@
 #[path = "users/authorisation.rs"]
 mod authorisation;
 #[path = "users/world.rs"]
-#[expect(dead_code, reason = "the tests of pages need more of it")]
 mod world;
 
 use central_server::config::Config;

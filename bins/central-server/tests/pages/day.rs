@@ -45,6 +45,12 @@ fn day(languages: &str, pictures: Option<PathBuf>) {
     vendor.look("vendor-container");
     vendor.open("/events");
     vendor.look("vendor-events");
+    vendor.open("/licenses?item=PAD-PRO");
+    let downloads = tempfile::tempdir().unwrap();
+    vendor.browser.downloads(downloads.path());
+    vendor.browser.click(".files a");
+    let file = std::fs::read_to_string(vendor.browser.downloaded(downloads.path())).unwrap();
+    assert!(file.contains("PAD-PRO") && !file.contains("LAB"), "{file}");
     vendor.open("/orders/none");
     vendor.look("vendor-problem");
     vendor.browser.click(".who button");

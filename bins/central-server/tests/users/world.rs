@@ -57,7 +57,7 @@ impl Clock for Hand {
 }
 
 pub(crate) struct World {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     token: String,
     clock: Arc<ManualClock>,
     url: Option<String>,
@@ -162,31 +162,6 @@ impl World {
 
     async fn page(&self, method: &str, path: &str, body: &Value, browser: &Browser) -> Answered {
         self.send(method, path, body, browser, &[("sec-fetch-site", "same-origin")]).await
-    }
-
-    /// What a page of ours shows: status, where it leads, and what it says.
-    pub(crate) async fn shown(
-        &self,
-        browser: &Browser,
-        path: &str,
-        form: Option<&str>,
-        headers: &[(&str, &str)],
-    ) -> (u16, String, String) {
-        let mut request = Request::builder().uri(path).header("host", "central.test");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(cookie) = &browser.cookie {
-            request = request.header("cookie", cookie);
-        }
-        if form.is_some() {
-            request = request.method("POST").header("content-type", "application/x-www-form-urlencoded");
-        }
-        let request = request.body(Body::from(form.unwrap_or_default().to_owned())).unwrap();
-        let (parts, body) = router(&self.app).oneshot(request).await.unwrap().into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let location = parts.headers.get("location").map(|value| value.to_str().unwrap().to_owned());
-        (parts.status.as_u16(), location.unwrap_or_default(), String::from_utf8_lossy(&bytes).into_owned())
     }
 
     pub(crate) async fn get(&self, browser: &Browser, path: &str) -> Answered {

@@ -1,12 +1,33 @@
 //! Lists with their filters: the query of the page is that of the route.
 
 use minijinja::context;
+use serde_json::json;
 
 use crate::http::web::visit::{Shown, Visit, encode, route, value};
 use crate::service::Failure;
 
 /// Entries on a page.
 const ENTRIES: &str = "50";
+
+/// The addresses that give the whole of a list as a file, filtered alike: every format with its address.
+fn files(name: &str, query: &[(&str, &str)]) -> Result<Vec<serde_json::Value>, Failure> {
+    let name = match name {
+        "list_orders" => "export_orders",
+        "list_licenses" => "export_licenses",
+        "list_containers" => "export_containers",
+        "history" => "export_events",
+        _ => return Ok(Vec::new()),
+    };
+    let route = route(name)?;
+    let mut pairs = query.to_vec();
+    pairs.retain(|(key, _)| route.query.iter().any(|(known, _)| known == key));
+    let file = |format: &str| {
+        let mut pairs = pairs.clone();
+        pairs.push(("format", format));
+        json!({"format": format, "address": format!("{}?{}", route.path, encode(&pairs))})
+    };
+    Ok(["csv", "jsonl"].map(file).into())
+}
 
 /// A list: what the reader asked for, from a route, on a template. `newest` where the last ones come first unless he says
 /// otherwise.
@@ -43,7 +64,7 @@ async fn list(visit: &Visit, name: &str, template: &'static str, newest: bool) -
         format!("{}?{}", visit.path, encode(&pairs))
     });
     let status = if problem.is_some() { 422 } else { 200 };
-    let values = context! { data => value(data), next => next, filtered => filtered, problem => problem };
+    let values = context! { data => value(data), next => next, filtered => filtered, problem => problem, files => value(files(name, &query)?) };
     Ok(Shown::Page(status, template, values))
 }
 

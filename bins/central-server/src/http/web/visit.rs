@@ -93,7 +93,6 @@ pub(super) async fn dispatch(
             app.service.metrics().problem(failure.code());
             if let Failure::Fault(what) = &failure {
                 tracing::error!(incident = id, what, "the server failed");
-                eprintln!("DEBUG {what}");
             }
             visit.refused(page, &failure)
         }
@@ -185,8 +184,10 @@ impl Visit {
             }
         }
         if let Reader::Of(name) = page.reader {
-            // Asked as every request of this route is.
-            Authorized::admit(&self.app, route(name)?, self.credential(), self.origin).await?;
+            // Asked as every request of this route is; only a page that is looked at may be come to from anywhere.
+            let sender = if page.verb == Verb::Get { Sender::OurPage } else { self.sender };
+            let credential = Credential::of(&self.headers, sender);
+            Authorized::admit(&self.app, route(name)?, credential, self.origin).await?;
         }
         Ok(None)
     }

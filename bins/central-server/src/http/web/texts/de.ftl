@@ -19,6 +19,7 @@ all = Alle
 next-page = Nächste Seite
 by-default = Vorgabe
 show-all = Alle zeigen
+as-file = Alle diese als Datei:
 
 # Anmelden
 sign-in = Anmelden
@@ -267,6 +268,7 @@ reason = Grund
 approval-return = Rückgabe einer Lizenz
 approval-reactivation = Re-Aktivierung einer Lizenz
 requested = Gefragt
+first-grant-by = Schon freigegeben von
 valid-until = Gilt bis
 grant = Freigeben
 deny = Ablehnen

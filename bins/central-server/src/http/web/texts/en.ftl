@@ -19,6 +19,7 @@ all = All
 next-page = Next page
 by-default = by default
 show-all = Show all
+as-file = All of these as a file:
 
 # Signing in
 sign-in = Sign in
@@ -267,6 +268,7 @@ reason = Reason
 approval-return = Return of a license
 approval-reactivation = Re-activation of a license
 requested = Asked
+first-grant-by = Granted already by
 valid-until = Can be used until
 grant = Grant
 deny = Deny
