@@ -97,15 +97,6 @@ pub static PAGES: &[Page] = &[
     post("page_revoke_token", "/tokens/{id}/revoke", Reader::Of("revoke_token"), |v| {
         Box::pin(people::revoke_token(v))
     }),
-    get("page_held_orders", "/held-orders", Reader::Of("list_held_orders"), |v| {
-        Box::pin(people::held_orders(v))
-    }),
-    post("page_release_order", "/held-orders/{id}/release", Reader::Of("release_order"), |v| {
-        Box::pin(people::decide_order(v, "release_order"))
-    }),
-    post("page_deny_order", "/held-orders/{id}/deny", Reader::Of("deny_order"), |v| {
-        Box::pin(people::decide_order(v, "deny_order"))
-    }),
     post("page_sign_out", "/sign-out", Reader::User, |v| Box::pin(session::sign_out(v))),
     post("page_language", "/language", Reader::Anybody, |v| Box::pin(session::language(v))),
     get("page_dashboard", "/", Reader::User, |v| Box::pin(dashboard::page(v))),
@@ -144,6 +135,15 @@ pub static PAGES: &[Page] = &[
     }),
     post("page_deny", "/approvals/{id}/deny", Reader::Of("deny_approval"), |v| {
         Box::pin(licenses::act(v, "deny_approval"))
+    }),
+    get("page_held_orders", "/held-orders", Reader::Of("list_held_orders"), |v| {
+        Box::pin(lists::held_orders(v))
+    }),
+    post("page_release_order", "/held-orders/{id}/release", Reader::Of("release_order"), |v| {
+        Box::pin(licenses::act(v, "release_order"))
+    }),
+    post("page_deny_order", "/held-orders/{id}/deny", Reader::Of("deny_order"), |v| {
+        Box::pin(licenses::act(v, "deny_order"))
     }),
     get("page_events", "/events", Reader::Of("history"), |v| Box::pin(lists::events(v))),
     get("page_receipt", "/receipts/{hash}", Reader::Of("get_receipt"), |v| Box::pin(licenses::receipt(v))),

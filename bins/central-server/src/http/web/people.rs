@@ -1,4 +1,4 @@
-//! Users, API tokens, and orders that wait for a second person.
+//! Users and API tokens.
 
 use minijinja::{Value, context};
 use serde_json::{Map, json};
@@ -25,8 +25,7 @@ async fn page_of(
     failure: Option<Failure>,
 ) -> Result<Shown, Failure> {
     let known = route(name)?.query;
-    let mut query =
-        vec![("limit", ENTRIES), ("after", visit.asked("after")), ("pending", visit.asked("pending"))];
+    let mut query = vec![("limit", ENTRIES), ("after", visit.asked("after"))];
     query.retain(|(name, value)| !value.is_empty() && known.iter().any(|(known, _)| known == name));
     let data = visit.look(name, &[], &query).await?;
     let next = data.get("next").and_then(|next| next.as_str());
@@ -135,22 +134,6 @@ pub(super) async fn revoke_token(visit: &Visit) -> Result<Shown, Failure> {
         Ok(_) => Ok(Shown::To("/tokens?done=revoke-token".to_owned())),
         Err(failure) if failure.code() == "last_admin_token" => {
             page_of(visit, "list_tokens", "tokens.html", Some(failure)).await
-        }
-        Err(failure) => Err(failure),
-    }
-}
-
-pub(super) async fn held_orders(visit: &Visit) -> Result<Shown, Failure> {
-    page_of(visit, "list_held_orders", "held-orders.html", None).await
-}
-
-pub(super) async fn decide_order(visit: &Visit, name: &str) -> Result<Shown, Failure> {
-    let mut message = Map::new();
-    text(&mut message, "reason", &visit.form);
-    match visit.act(name, &[visit.param()], message.into()).await {
-        Ok(_) => Ok(Shown::To(format!("/held-orders?done={}", name.replace('_', "-")))),
-        Err(failure) if matches!(failure.code(), "second_person_needed" | "held_order_decided") => {
-            page_of(visit, "list_held_orders", "held-orders.html", Some(failure)).await
         }
         Err(failure) => Err(failure),
     }

@@ -272,6 +272,14 @@ first-grant-by = Schon freigegeben von
 valid-until = Gilt bis
 grant = Freigeben
 deny = Ablehnen
+held-orders = Wartende Bestellungen
+held-orders-lead = Bestellungen, die so groß sind, dass eine zweite Person sie freigeben muss. Eine freigegebene Bestellung wird angelegt, wenn sie noch einmal gesendet wird.
+held-orders-none = Keine Bestellung wartet auf eine zweite Person.
+release = Freigeben
+decided-by = Entschieden von
+state-waiting = wartet auf Sie
+state-released = freigegeben
+state-placed = angelegt
 
 # Suche
 search-title = Suche
@@ -301,6 +309,8 @@ done-blacklist-container = Der Container ist gesperrt.
 done-clear-container = Der Container wird wieder bedient.
 done-grant-approval = Freigegeben.
 done-deny-approval = Abgelehnt.
+done-release-order = Freigegeben. Wer die Bestellung eingegeben hat, sendet sie jetzt noch einmal.
+done-deny-order = Abgelehnt.
 
 # Probleme
 problem-title = Das hat nicht geklappt
@@ -382,17 +392,6 @@ token-end = Gültig bis
 scopes = Rechte
 scopes-all = alles, was die Rollen erlauben
 scopes-narrow = Weniger erlauben als die Rollen
-nav-held-orders = Wartende Bestellungen
-held-orders-lead = Bestellungen mit so vielen Lizenzen warten, bis eine zweite Person sie freigibt. Danach wird dieselbe Bestellung noch einmal gesendet.
-held-orders-none = Keine Bestellung wartet auf eine zweite Person.
-held-pending = wartet
-held-released = freigegeben
-held-denied = abgelehnt
-held-placed = angelegt
-held-expired = Freigabe abgelaufen
-decided-by = Entschieden von
-release-order = Freigeben
-first-grant-by = Freigegeben von { $name }; eine zweite Person muss noch zustimmen.
 done-change-password = Ihr Passwort ist geändert. Ihre anderen Sitzungen sind beendet.
 done-remove-second-factor = Der zweite Faktor ist entfernt.
 done-end-sessions = Die Sitzungen sind beendet.
@@ -400,5 +399,3 @@ done-change-roles = Die Rollen sind geändert.
 done-disable-user = Der Benutzer ist gesperrt.
 done-enable-user = Der Benutzer ist freigegeben.
 done-revoke-token = Das Token ist widerrufen.
-done-release-order = Die Bestellung ist freigegeben; senden Sie sie noch einmal.
-done-deny-order = Die Bestellung ist abgelehnt.

@@ -272,6 +272,14 @@ first-grant-by = Granted already by
 valid-until = Can be used until
 grant = Grant
 deny = Deny
+held-orders = Orders that wait
+held-orders-lead = Orders so large that a second person has to release them. A released order is placed when it is sent again.
+held-orders-none = No order waits for a second person.
+release = Release
+decided-by = Decided by
+state-waiting = waiting for you
+state-released = released
+state-placed = placed
 
 # Search
 search-title = Search
@@ -301,6 +309,8 @@ done-blacklist-container = The container is blacklisted.
 done-clear-container = The container is served again.
 done-grant-approval = Granted.
 done-deny-approval = Denied.
+done-release-order = Released. Whoever has entered the order sends it again now.
+done-deny-order = Denied.
 
 # Problems
 problem-title = That did not work
@@ -382,17 +392,6 @@ token-end = Valid until
 scopes = Scopes
 scopes-all = all that the roles allow
 scopes-narrow = Allow less than the roles do
-nav-held-orders = Orders on hold
-held-orders-lead = Orders with so many licenses wait until a second person releases them. Then the same order is sent again.
-held-orders-none = No order waits for a second person.
-held-pending = waits
-held-released = released
-held-denied = denied
-held-placed = placed
-held-expired = release is over
-decided-by = Decided by
-release-order = Release
-first-grant-by = Granted by { $name }; a second person still has to.
 done-change-password = Your password is changed. Your other sessions have ended.
 done-remove-second-factor = The second factor is removed.
 done-end-sessions = The sessions have ended.
@@ -400,5 +399,3 @@ done-change-roles = The roles are changed.
 done-disable-user = The user is disabled.
 done-enable-user = The user is enabled.
 done-revoke-token = The token is revoked.
-done-release-order = The order is released; send it again.
-done-deny-order = The order is denied.
