@@ -164,7 +164,9 @@ pub(crate) fn run(keep: bool) -> Result<()> {
     balance(&overview)?;
     if keep {
         stay::portal(&online, &address, &data, &ticket)?;
-        println!("\nThe server goes on at {address}");
+        println!("\nThe server goes on at {address}; the vendor's pages are there, too");
+        let password = stay::user(&server_program, &data)?;
+        println!("sign in as: {} with the password {password}", stay::USER);
         println!("API token: {}\nticket:    {ticket}", data.join("admin.token").display());
         println!("stop it with: kill {}", server.child.id());
         std::mem::forget(server);

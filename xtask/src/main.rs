@@ -19,7 +19,7 @@ cargo xtask proofs            only the proofs, at their large sizes: it takes ho
 cargo xtask reliability       docs/reliability.md, from the figures the proofs of the last test run have left
 cargo xtask bench [R1 ...]    measures the product against floors of the same run, or fills databases: see --help
 cargo xtask fixtures          writes the golden files of format versions that have none yet
-cargo xtask screenshots       docs/images, from the portal in a real Chromium
+cargo xtask screenshots       docs/images, from the portal and the vendor's pages in a real Chromium
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
 

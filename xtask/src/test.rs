@@ -239,7 +239,9 @@ pub(crate) fn screenshots() -> Result<()> {
     chromium()?;
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     let test = ["test", "--workspace", "--locked", "--features", FEATURES, "--test", "in_browser"];
-    run(cargo().args(test).args(["--", "--ignored", "--exact", "tour::pictures_of_every_page"]))
+    run(cargo().args(test).args(["--", "--ignored", "--exact", "tour::pictures_of_every_page"]))?;
+    let test = ["test", "--workspace", "--locked", "--features", FEATURES, "--test", "pages"];
+    run(cargo().args(test).args(["--", "--ignored", "--exact", "day::pictures_of_every_page"]))
 }
 
 /// `cargo-deny` of the right version, installed into the target folder when it is not there.

@@ -13,6 +13,7 @@ use crate::shell;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("licensing-core", &[]),
     ("http-edge", &[]),
+    ("http-pages", &[]),
     ("licensing-wire", &["licensing-core"]),
     ("licensing-store", &["licensing-core"]),
     ("licensing-store-sqlite", &["licensing-core", "licensing-store"]),
@@ -27,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "central-server",
         &[
             "http-edge",
+            "http-pages",
             "licensing-core",
             "licensing-wire",
             "licensing-store",
@@ -35,7 +37,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // What faces the internet: no store, no containers, no signing keys.
-    ("depot", &["http-edge", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"]),
+    (
+        "depot",
+        &["http-edge", "http-pages", "licensing-core", "licensing-wire", "licensing-client", "licensing-qr"],
+    ),
     ("license-runtime-daemon", &["license-runtime", "container-sim"]),
     (
         "cmtool",
@@ -78,6 +83,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("licensing-client", &["rusqlite", "axum"]),
     ("licensing-qr", &["tokio", "rayon", "rusqlite", "axum"]),
     ("http-edge", &["axum", "rusqlite", "serde"]),
+    ("http-pages", &["axum", "rusqlite", "licensing-core"]),
     ("depot", &["rusqlite", "tokio-postgres", "container-sim", "licensing-store"]),
     ("license-runtime-daemon", &["rusqlite", "axum", "hyper"]),
     ("cmtool", &["rusqlite", "axum"]),

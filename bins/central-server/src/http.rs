@@ -8,6 +8,7 @@ mod openapi;
 mod respond;
 mod route;
 mod soap;
+mod web;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub use dispatch::log_panics;
 pub use http_edge::ClientAddress;
 pub use openapi::document as openapi_document;
 pub use route::{Access, Needs, ROUTES, Route, Verb};
+pub use web::{PAGES, Page, Reader};
 
 use crate::config::Config;
 use crate::service::{Failure, Service};
@@ -107,6 +109,7 @@ pub fn router(app: &Arc<App>) -> Router {
         let run = move |State(app): State<Arc<App>>, request: Request| soap::dispatch(app, version, request);
         router = router.route(soap::path(version), on(MethodFilter::POST, run));
     }
+    router = web::add(router);
     let unknown = |State(app): State<Arc<App>>, request: Request| async move {
         let failure = Failure::denied("not_found", "there is nothing at this address");
         dispatch::refuse(&app, "unknown", failure, request).await

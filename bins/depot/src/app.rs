@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use http_edge::Gate;
+use http_pages::Texts;
 use licensing_client::{ClientError, ServerClient, Settings};
 use licensing_core::format::origin_grant::VerifiedGrant;
 use licensing_core::limits::GRANT_BYTES_MAX;
@@ -18,7 +19,7 @@ use crate::desk::Desk;
 use crate::rules::Rules;
 use crate::session::Keeper;
 use crate::system;
-use crate::text::Texts;
+use crate::text::BUILT_IN;
 use crate::theme::Theme;
 use crate::trouble::{Trouble, trouble};
 
@@ -86,7 +87,9 @@ impl App {
         let grants = config.agent.grants.iter().map(|file| grant(file, &origin)).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self {
             rules: Rules::new(config.rules.clone())?,
-            texts: Arc::new(Texts::new(texts.as_deref(), &config.theme.language)?),
+            texts: Arc::new(
+                Texts::new(BUILT_IN, texts.as_deref(), &config.theme.language).context("theme.language")?,
+            ),
             theme: Theme::new(&config.theme.folder)?,
             keeper: Keeper::new(&config.session.key_file, config.session.hours)?,
             desk: Desk::new(config.limits.transfers, config.limits.transfer_bytes),

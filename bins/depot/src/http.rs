@@ -1,6 +1,5 @@
 //! Requests: bounded, read, admitted, answered with headers that leave pages no way to be misused.
 
-mod form;
 mod respond;
 mod visit;
 
@@ -18,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::OwnedSemaphorePermit;
 use tower::service_fn;
 
-pub(crate) use form::Form;
+pub(crate) use http_pages::Form;
 pub(crate) use respond::{Answer, json, plain, problem_document};
 pub(crate) use visit::{Visit, value};
 

@@ -10,6 +10,7 @@ mod tickets;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http_pages::FormError;
 use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
@@ -95,6 +96,15 @@ fn explain(visit: &Visit, code: &str) -> Result<Answer, Trouble> {
     Ok(visit.problem(&problem))
 }
 
+fn no_form(error: FormError) -> Trouble {
+    let code = match error {
+        FormError::NotAForm => "unsupported_media_type",
+        FormError::NotJson => "invalid_json",
+        FormError::Broken => "invalid_message",
+    };
+    trouble(code, &error.to_string())
+}
+
 fn unknown() -> Routed {
     (Err(trouble("not_found", "there is no page at this address")), "unknown")
 }
@@ -136,7 +146,7 @@ async fn get(visit: &Visit, segments: &[&str]) -> Routed {
 }
 
 async fn post(visit: &mut Visit, parts: &Parts, segments: &[&str], body: Result<Bytes, Trouble>) -> Routed {
-    let read = async { Form::read(&parts.headers, body?).await };
+    let read = async { Form::read(&parts.headers, body?).await.map_err(no_form) };
     // The runtime's page sends its form from another origin, without a cookie; nothing is done with it but shown.
     if segments == ["agent", "back"] {
         let form = match read.await {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
+use http_pages::headers::cookie;
 use hyper::HeaderMap;
 use hyper::header::COOKIE;
 use licensing_core::random;
@@ -139,12 +140,6 @@ impl Keeper {
     pub fn tag(&self, what: &[u8]) -> String {
         HEXLOWER_PERMISSIVE.encode(&hmac::sign(&self.mac, what).as_ref()[..16])
     }
-}
-
-/// A cookie's value out of a `Cookie` field.
-#[must_use]
-pub fn cookie<'a>(field: &'a str, name: &str) -> Option<&'a str> {
-    field.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use http_pages::{Asset, Sources, files};
+use minijinja::Environment;
 use serde::Deserialize;
 
 /// Largest file of a theme, in bytes.
@@ -49,17 +50,6 @@ pub struct ThemeFile {
     pub fonts: BTreeMap<String, String>,
 }
 
-/// What is served below `/assets/`.
-#[derive(Debug, Clone)]
-pub struct Asset {
-    /// Media type.
-    pub content_type: &'static str,
-    /// Content.
-    pub bytes: Vec<u8>,
-    /// Digest of the content, for caches.
-    pub tag: String,
-}
-
 /// A theme, read at the start.
 #[derive(Debug)]
 pub struct Theme {
@@ -87,17 +77,18 @@ impl Theme {
             }
             None => ThemeFile::default(),
         };
-        let environment = environment(folder.as_ref())?;
+        let environment = templates(folder.as_ref())?;
         let mut assets = BTreeMap::new();
+        assets.insert("base.css".to_owned(), Arc::new(Asset::new("base.css", http_pages::STYLE.into())?));
         for (name, bytes) in ASSETS {
-            assets.insert((*name).to_owned(), Arc::new(asset(name, bytes.to_vec())?));
+            assets.insert((*name).to_owned(), Arc::new(Asset::new(name, bytes.to_vec())?));
         }
         for path in folder.map(|folder| files(&folder.join("assets"))).transpose()?.into_iter().flatten() {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
             let size = path.metadata()?.len();
             ensure!(size <= FILE_BYTES_MAX, "{}: at most {FILE_BYTES_MAX} bytes", path.display());
             let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-            assets.insert(name.clone(), Arc::new(asset(&name, bytes)?));
+            assets.insert(name.clone(), Arc::new(Asset::new(&name, bytes)?));
         }
         let logo = [file.logo.as_str()].into_iter().filter(|logo| !logo.is_empty());
         let named = file.styles.iter().chain(&file.scripts).chain(file.fonts.values()).map(String::as_str);
@@ -105,7 +96,7 @@ impl Theme {
             ensure!(assets.contains_key(name), "theme.toml: assets/{name} is not there");
         }
         let css = variables(&file)?;
-        assets.insert("theme.css".to_owned(), Arc::new(asset("theme.css", css.into_bytes())?));
+        assets.insert("theme.css".to_owned(), Arc::new(Asset::new("theme.css", css.into_bytes())?));
         Ok(Self { file, environment, assets })
     }
 
@@ -124,65 +115,18 @@ impl Theme {
     }
 }
 
-/// Templates of the folder before those that are built in; all of them are compiled once, so that mistakes show at the
-/// start.
-fn environment(folder: Option<&PathBuf>) -> anyhow::Result<Environment<'static>> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    let mut sources: BTreeMap<String, String> = BTreeMap::new();
+/// Templates of the folder before those that are built in.
+fn templates(folder: Option<&PathBuf>) -> anyhow::Result<Environment<'static>> {
+    let mut sources = Sources::default();
     for (name, bytes) in TEMPLATES {
-        sources.insert((*name).to_owned(), String::from_utf8_lossy(bytes).into_owned());
+        sources.add(name, String::from_utf8_lossy(bytes).into_owned());
     }
     for path in folder.map(|folder| files(&folder.join("templates"))).transpose()?.into_iter().flatten() {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        // The template it replaces stays within reach, to be extended.
-        if let Some(old) = sources.remove(&name) {
-            sources.insert(format!("built-in/{name}"), old);
-        }
-        sources.insert(name, text);
+        sources.add(&name, text);
     }
-    for (name, source) in sources {
-        environment
-            .add_template_owned(name.clone(), source)
-            .map_err(|error| anyhow::anyhow!("template {name}: {error:#}"))?;
-    }
-    Ok(environment)
-}
-
-/// The files of a folder, which may be absent.
-fn files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_file() && !hidden {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-fn asset(name: &str, bytes: Vec<u8>) -> anyhow::Result<Asset> {
-    let content_type = match name.rsplit('.').next().unwrap_or_default() {
-        "css" => "text/css; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
-        "ico" => "image/vnd.microsoft.icon",
-        "woff2" => "font/woff2",
-        "txt" => "text/plain; charset=utf-8",
-        _ => anyhow::bail!("assets/{name}: expected css, js, svg, png, jpg, webp, ico, woff2 or txt"),
-    };
-    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let tag = data_encoding::HEXLOWER.encode(&digest.as_ref()[..8]);
-    Ok(Asset { content_type, bytes, tag })
+    sources.compile()
 }
 
 /// The variables as a style sheet.

@@ -1,6 +1,7 @@
 //! `cargo xtask demo --keep`: what goes on after the story, for trying out in a browser.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -61,6 +62,23 @@ fn port() -> Result<u16> {
     let usual = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
     let listener = usual.or_else(|_| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?;
     Ok(listener.local_addr()?.port())
+}
+
+/// Who may sign in at the vendor's pages.
+pub(super) const USER: &str = "ada";
+
+/// Makes a user for the vendor's pages; gives the password, which is for this demo only.
+pub(super) fn user(central: &Path, data: &Path) -> Result<String> {
+    let password = format!("demo {} of this folder", std::process::id());
+    let mut command = Command::new(central);
+    command.args(["user", "add", USER, "--role", "admin", "--data"]).arg(data).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::null()).spawn().context("central-server user add")?;
+    writeln!(child.stdin.take().context("an input")?, "{password}")?;
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("central-server user add failed");
+    }
+    Ok(password)
 }
 
 /// Starts the portal, and the license runtime of the customer's computer, which lets the portal in.

@@ -111,7 +111,7 @@ fn base_of(app: &App, parts: &Parts) -> String {
 }
 
 /// Where this server is as the request says.
-fn request_base(app: &App, parts: &Parts) -> String {
+pub(super) fn request_base(app: &App, parts: &Parts) -> String {
     let connection = parts.extensions.get::<ClientAddress>().copied();
     base_url(connection, &parts.headers, &app.config.rate.trusted_proxies)
         .unwrap_or_else(|| format!("http://{}", app.config.listen))

@@ -57,7 +57,7 @@ impl Clock for Hand {
 }
 
 pub(crate) struct World {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
     token: String,
     clock: Arc<ManualClock>,
     url: Option<String>,

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use data_encoding::BASE64URL_NOPAD;
+use http_pages::Translator;
+use http_pages::headers::{LANGUAGE_COOKIE, cookie, language_cookie, policy, text};
 use hyper::HeaderMap;
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
@@ -14,13 +16,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::respond::{self, Answer};
-use crate::session::{Keeper, Session, cookie};
+use crate::session::{Keeper, Session};
 use crate::system::{self, SystemEntropy};
-use crate::text::Translator;
 use crate::trouble::{Trouble, trouble};
-
-/// Name of the cookie with the visitor's language. It is no secret, but bound to this host all the same.
-const LANGUAGE_COOKIE: &str = "__Host-language";
 
 /// A visitor's request.
 pub(crate) struct Visit {
@@ -31,10 +29,6 @@ pub(crate) struct Visit {
     /// Whether a script asks, which wants JSON.
     pub(crate) script: bool,
     path: String,
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 impl Visit {
@@ -96,7 +90,7 @@ impl Visit {
         let assets = |names: &[String]| -> Vec<String> {
             names.iter().map(|name| format!("/assets/{name}?{}", tag(name))).collect()
         };
-        let mut styles = assets(&["depot.css".to_owned(), "theme.css".to_owned()]);
+        let mut styles = assets(&["base.css".to_owned(), "depot.css".to_owned(), "theme.css".to_owned()]);
         styles.extend(assets(&theme.styles));
         let mut scripts = assets(&["depot.js".to_owned()]);
         scripts.extend(assets(&theme.scripts));
@@ -124,7 +118,7 @@ impl Visit {
         };
         let mut answer = respond::plain(status, "text/html; charset=utf-8", body);
         let headers = answer.headers_mut();
-        if let Ok(policy) = HeaderValue::from_str(&policy(app, &nonce)) {
+        if let Ok(policy) = HeaderValue::from_str(&page_policy(app, &nonce)) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         headers.insert("permissions-policy", HeaderValue::from_static(PERMISSIONS));
@@ -151,9 +145,7 @@ impl Visit {
     /// The same, with a language from now on.
     pub(crate) fn to_with_language(&self, path: &str, language: &str) -> Answer {
         let mut answer = self.to(path);
-        let cookie =
-            format!("{LANGUAGE_COOKIE}={language}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000");
-        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        if let Ok(cookie) = HeaderValue::from_str(&language_cookie(language)) {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
         answer
@@ -207,8 +199,8 @@ impl Visit {
 const PERMISSIONS: &str = "camera=(self), loopback-network=(self), local-network-access=(self), \
      geolocation=(), microphone=(), payment=(), usb=()";
 
-/// The content security policy of pages: nothing inline, nobody else, and the license runtime of the computer.
-fn policy(app: &App, nonce: &str) -> String {
+/// The content security policy of pages: nobody else but the license runtime of the computer.
+fn page_policy(app: &App, nonce: &str) -> String {
     let (mut sockets, mut forms) = (String::new(), String::new());
     if app.rules.settings.allow_online && !app.grants.is_empty() {
         for port in &app.config.agent.ports {
@@ -216,11 +208,7 @@ fn policy(app: &App, nonce: &str) -> String {
             forms.push_str(&format!(" http://127.0.0.1:{port}"));
         }
     }
-    format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; \
-         media-src 'self' blob:; connect-src 'self'{sockets}; form-action 'self'{forms}; base-uri 'none'; \
-         frame-ancestors 'none'"
-    )
+    policy(nonce, &sockets, &forms)
 }
 
 /// Anything that has a form in JSON, for a template.

@@ -1,0 +1,19 @@
+# Probleme, die nur der Hersteller hat.
+problem-unauthorized = Dazu müssen Sie sich anmelden.
+    .rule = Diese Seiten sind für angemeldete Benutzer.
+    .remedy = Melden Sie sich an.
+problem-forbidden = Das dürfen Sie mit Ihren Rollen nicht.
+    .rule = Jede Rolle hat bestimmte Rechte.
+    .remedy = Bitten Sie jemanden mit der passenden Rolle.
+problem-item-unknown = Diesen Artikel gibt es nicht.
+    .rule = Was bestellt oder gezeigt wird, muss angelegt sein.
+    .remedy = Prüfen Sie die Artikelnummer, oder legen Sie den Artikel an.
+problem-item-exists = Diese Artikelnummer ist vergeben, mit anderen Optionen.
+    .rule = Ein Artikel ändert sich nie.
+    .remedy = Nehmen Sie eine andere Artikelnummer.
+problem-order-unknown = Diese Bestellung gibt es nicht.
+    .rule = Bestellungen werden bei ihrer Nummer genannt.
+    .remedy = Prüfen Sie die Bestellnummer.
+problem-order-exists = Diese Bestellnummer ist vergeben, mit anderem Inhalt.
+    .rule = Eine Bestellnummer steht für eine Bestellung.
+    .remedy = Nehmen Sie eine andere Bestellnummer, oder sehen Sie die vorhandene an.

@@ -1,0 +1,17 @@
+//! The vendor's pages: who may see which, that nothing entered is ever more than text, and a vendor's day in a real
+//! Chromium.
+
+#[path = "pages/day.rs"]
+mod day;
+#[path = "pages/roles.rs"]
+mod roles;
+#[path = "pages/texts.rs"]
+mod texts;
+#[path = "pages/vendor.rs"]
+mod vendor;
+#[path = "users/world.rs"]
+#[expect(dead_code, reason = "the tests of users need more of it")]
+mod world;
+
+/// Of every user.
+const PASSWORD: &str = "correct horse battery";

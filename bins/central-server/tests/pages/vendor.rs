@@ -1,0 +1,187 @@
+//! A central server as a process, and a vendor at his browser who looks at every page he sees.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use licensing_testkit::browser::{Browser, Setup};
+use serde_json::{Value, json};
+
+use crate::PASSWORD;
+
+const FIRM: &str = "6000010";
+/// Width of a small telephone, in CSS pixels: WCAG 2.2, 1.4.10.
+const NARROW: u32 = 320;
+const WIDE: u32 = 1_200;
+
+/// A program beside the server; built when this test is run alone.
+fn program(name: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_central-server")).with_file_name(name);
+    if !program.exists() {
+        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
+        assert!(built.unwrap().success(), "{name} must build");
+    }
+    program
+}
+
+/// A server that is stopped with the value.
+pub(crate) struct Server {
+    child: Child,
+    folder: tempfile::TempDir,
+    pub(crate) address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// A server with the user `ada`, an administrator.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("central");
+        let central = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_central-server"));
+            command.env_remove("CENTRAL_DATABASE").stdout(Stdio::piped()).stderr(Stdio::null());
+            command
+        };
+        let init = central().args(["init", "--firm-code", FIRM, "--data"]).arg(&data).status().unwrap();
+        assert!(init.success());
+        fs::write(data.join("central.toml"), "[rate]\nrequests_per_minute = 0\n").unwrap();
+        let mut user = central();
+        user.args(["user", "add", "ada", "--role", "admin", "--data"]).arg(&data).stdin(Stdio::piped());
+        let mut child = user.spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+        assert!(child.wait().unwrap().success());
+        let mut child =
+            central().args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let line = said.into_iter().find(|line| line.starts_with("listening on ")).unwrap();
+        let address = line.trim_start_matches("listening on ").trim().to_owned();
+        Self { child, folder, address }
+    }
+
+    /// What a customer types on his computer.
+    pub(crate) fn customer(&self, words: &[&str]) -> (bool, Value) {
+        let home = self.folder.path().join("customer");
+        let mut command = Command::new(program("cmtool"));
+        command.args(words).arg("--json").env("CM_HOME", &home).env("CM_SERVER", &self.address);
+        command.env("XDG_STATE_HOME", home.with_extension("state")).env_remove("CM_TOKEN_FILE");
+        command.env_remove("CM_TEST_HOST_TRAITS").stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let json = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.success(), json)
+    }
+}
+
+/// A vendor at his browser.
+pub(crate) struct Vendor {
+    pub(crate) browser: Browser,
+    server: String,
+    pictures: Option<PathBuf>,
+    seen: Vec<String>,
+}
+
+impl Vendor {
+    pub(crate) fn new(server: &Server, languages: &str, pictures: Option<PathBuf>) -> Self {
+        let browser = Browser::start(&Setup::default());
+        browser.language(languages);
+        browser.size(WIDE, 900);
+        Self { browser, server: server.address.clone(), pictures, seen: Vec::new() }
+    }
+
+    pub(crate) fn open(&self, path: &str) {
+        self.browser.open(&format!("{}{path}", self.server));
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.browser.address().trim_start_matches(&self.server).to_owned()
+    }
+
+    /// Waits until a page is there whose path, without its query, is this.
+    #[track_caller]
+    pub(crate) fn arrived(&self, expected: &str) {
+        self.browser.until(expected, || {
+            let is_there = self.path().split('?').next() == Some(expected);
+            (is_there && self.browser.run("return document.readyState", &[]) == "complete").then_some(())
+        });
+    }
+
+    pub(crate) fn choose(&self, selector: &str, value: &str) {
+        let script = "const field = document.querySelector(arguments[0]); field.value = arguments[1]; return field.value";
+        assert_eq!(self.browser.run(script, &[json!(selector), json!(value)]), value, "{selector}");
+    }
+
+    /// Signs in with the keyboard alone.
+    pub(crate) fn sign_in(&mut self) {
+        self.open("/items");
+        self.arrived("/sign-in");
+        self.look("vendor-sign-in");
+        self.browser.fill("#name", "ada");
+        self.browser.fill("#password", PASSWORD);
+        self.browser.keys("\u{e007}");
+        self.arrived("/items");
+    }
+
+    /// Looks at the page that is open, under a name.
+    #[track_caller]
+    pub(crate) fn look(&mut self, name: &str) {
+        if self.seen.iter().any(|seen| seen == name) {
+            return;
+        }
+        self.seen.push(name.to_owned());
+        for (dark, width) in [(false, WIDE), (true, WIDE), (true, NARROW), (false, NARROW)] {
+            self.browser.size(width, 900);
+            self.browser.dark(dark);
+            let inside = self.browser.run("return document.documentElement.scrollWidth", &[]);
+            assert!(
+                inside.as_u64().is_some_and(|inside| inside <= u64::from(width)),
+                "{name}: {inside} > {width}"
+            );
+            self.accessible(name);
+            if let Some(folder) = &self.pictures {
+                let kind =
+                    (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
+                fs::create_dir_all(folder).unwrap();
+                let file = folder.join(format!("{name}-{}-{}.webp", kind.0, kind.1));
+                fs::write(file, self.browser.picture("webp")).unwrap();
+            }
+        }
+        self.browser.size(WIDE, 900);
+        self.browser.dark(false);
+        self.quiet(name);
+    }
+
+    /// axe-core finds nothing.
+    #[track_caller]
+    fn accessible(&self, name: &str) {
+        if self.browser.run("return typeof window.axe === 'object'", &[]) != true {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/axe/axe.min.js");
+            let axe = fs::read_to_string(file).unwrap();
+            // As a debugger does it, which no policy of the page forbids.
+            self.browser.cdp("Runtime.evaluate", &json!({ "expression": axe }));
+        }
+        let found = self.browser.run(
+            "return axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',
+                'wcag22aa', 'best-practice']}).then(result => result.violations.map(one => one.id + ': ' +
+                one.nodes.map(node => node.target.join(' ') + ' ' + node.failureSummary).join('; ')))",
+            &[],
+        );
+        assert_eq!(found, json!([]), "{name} at {}", self.browser.address());
+    }
+
+    /// The page has not broken its own policy, and nothing of a stranger has run.
+    #[track_caller]
+    pub(crate) fn quiet(&self, name: &str) {
+        assert_eq!(self.browser.violations(), json!([]), "{name}");
+        for complaint in self.browser.complaints() {
+            let is_bad = complaint.contains("Content Security Policy") || complaint.contains("SEVERE");
+            assert!(complaint.contains("Failed to load resource") || !is_bad, "{name}: {complaint}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Headers of answers that leave pages no way to be misused.
+
+use hyper::HeaderMap;
+use hyper::header::{self, HeaderName, HeaderValue};
+
+/// Name of the cookie with the reader's language. It is no secret, but bound to this host all the same.
+pub const LANGUAGE_COOKIE: &str = "__Host-language";
+
+/// Headers of every answer: nothing is cached, guessed, framed or told to others.
+pub const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // Forms of our own pages need their origin, which `no-referrer` would take away.
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Policy of answers that are no pages.
+pub const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Sets the headers of every answer.
+pub fn secure(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING));
+}
+
+/// The content security policy of pages: nothing inline, scripts only with the nonce, nobody else but who is named in
+/// `connect` (targets of scripts) and `forms` (targets of forms), each with a space before it.
+#[must_use]
+pub fn policy(nonce: &str, connect: &str, forms: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' blob: data:; font-src 'self'; \
+         media-src 'self' blob:; connect-src 'self'{connect}; form-action 'self'{forms}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}
+
+/// A header that is text; empty when it is not there.
+#[must_use]
+pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// A cookie's value out of a `Cookie` field.
+#[must_use]
+pub fn cookie<'a>(field: &'a str, name: &str) -> Option<&'a str> {
+    field.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// The `Set-Cookie` field that keeps a language.
+#[must_use]
+pub fn language_cookie(language: &str) -> String {
+    format!("{LANGUAGE_COOKIE}={language}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000")
+}

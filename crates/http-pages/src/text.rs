@@ -1,0 +1,205 @@
+//! Texts in the reader's language: Fluent, some languages built in, any other language and any other wording by a file of
+//! a folder.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, ensure};
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use unic_langid::LanguageIdentifier;
+
+/// All languages.
+pub struct Texts {
+    bundles: BTreeMap<String, FluentBundle<FluentResource>>,
+    default: String,
+}
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.bundles.keys()).finish()
+    }
+}
+
+fn resource(text: &str, name: &str) -> anyhow::Result<FluentResource> {
+    FluentResource::try_new(text.to_owned()).map_err(|(_, errors)| anyhow!("{name}: {errors:?}"))
+}
+
+fn bundle(language: &str) -> anyhow::Result<FluentBundle<FluentResource>> {
+    let id: LanguageIdentifier = language.parse().with_context(|| format!("{language} is no language"))?;
+    let mut bundle = FluentBundle::new_concurrent(vec![id]);
+    // Marks around every value would end up in what visitors copy.
+    bundle.set_use_isolating(false);
+    Ok(bundle)
+}
+
+impl Texts {
+    /// The built-in languages (a language may have several texts), with the files of a folder laid over them.
+    ///
+    /// # Errors
+    /// A text cannot be read or is not Fluent, or there are none in the default language.
+    pub fn new(built_in: &[(&str, &str)], folder: Option<&Path>, default: &str) -> anyhow::Result<Self> {
+        let mut bundles: BTreeMap<String, FluentBundle<FluentResource>> = BTreeMap::new();
+        for (language, text) in built_in {
+            let resource = resource(text, language)?;
+            match bundles.get_mut(*language) {
+                Some(bundle) => bundle.add_resource_overriding(resource),
+                None => {
+                    let mut bundle = bundle(language)?;
+                    bundle.add_resource_overriding(resource);
+                    bundles.insert((*language).to_owned(), bundle);
+                }
+            }
+        }
+        let files = folder.filter(|folder| folder.is_dir()).map(std::fs::read_dir).transpose()?;
+        for file in files.into_iter().flatten() {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != "ftl") {
+                continue;
+            }
+            let language = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let resource = resource(&text, &path.display().to_string())?;
+            if !bundles.contains_key(&language) {
+                bundles.insert(language.clone(), bundle(&language)?);
+            }
+            if let Some(bundle) = bundles.get_mut(&language) {
+                bundle.add_resource_overriding(resource);
+            }
+        }
+        ensure!(bundles.contains_key(default), "there are no texts in the default language {default}");
+        Ok(Self { bundles, default: default.to_owned() })
+    }
+
+    /// Every language with its own name.
+    #[must_use]
+    pub fn languages(&self) -> Vec<(String, String)> {
+        let names = self.bundles.keys().map(|code| (code.clone(), self.text(code, "language-name", &[])));
+        names.collect()
+    }
+
+    /// Whether there are texts in a language.
+    #[must_use]
+    pub fn has(&self, language: &str) -> bool {
+        self.bundles.contains_key(language)
+    }
+
+    /// The language for a visitor: what he chose, else what his browser likes best, else the default.
+    #[must_use]
+    pub fn choose(&self, chosen: Option<&str>, accept: &str) -> String {
+        if let Some(chosen) = chosen.filter(|chosen| self.has(chosen)) {
+            return chosen.to_owned();
+        }
+        let mut liked: Vec<(f32, &str)> = accept
+            .split(',')
+            .take(32)
+            .filter_map(|range| {
+                let mut parts = range.split(';');
+                let language = parts.next()?.trim();
+                let quality = parts.find_map(|part| part.trim().strip_prefix("q=")?.parse().ok());
+                Some((quality.unwrap_or(1.0), language))
+            })
+            .filter(|(quality, _)| *quality > 0.0)
+            .collect();
+        liked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let known = liked.iter().find_map(|(_, language)| {
+            let short = language.split('-').next().unwrap_or_default();
+            [*language, short].into_iter().find(|language| self.has(language)).map(str::to_owned)
+        });
+        known.unwrap_or_else(|| self.default.clone())
+    }
+
+    /// A text that exists in a language.
+    #[must_use]
+    pub fn find(&self, language: &str, key: &str, values: &[(String, String)]) -> Option<String> {
+        let bundle = self.bundles.get(language)?;
+        let (id, attribute) = key.split_once('.').map_or((key, None), |(id, part)| (id, Some(part)));
+        let message = bundle.get_message(id)?;
+        let pattern = match attribute {
+            Some(attribute) => message.get_attribute(attribute)?.value(),
+            None => message.value()?,
+        };
+        let mut arguments = FluentArgs::new();
+        for (name, value) in values {
+            // Numbers choose between singular and plural.
+            let value =
+                value.parse::<u32>().map_or_else(|_| FluentValue::from(value.clone()), FluentValue::from);
+            arguments.set(name.clone(), value);
+        }
+        let mut errors = Vec::new();
+        Some(bundle.format_pattern(pattern, Some(&arguments), &mut errors).into_owned())
+    }
+
+    /// A text in a language, or in English where it has none, or its key.
+    #[must_use]
+    pub fn text(&self, language: &str, key: &str, values: &[(String, String)]) -> String {
+        self.find(language, key, values)
+            .or_else(|| self.find("en", key, values))
+            .unwrap_or_else(|| key.to_owned())
+    }
+}
+
+/// The function `t` of the templates: `t("key", name=value)`.
+#[derive(Debug)]
+pub struct Translator {
+    /// All texts.
+    pub texts: Arc<Texts>,
+    /// The reader's language.
+    pub language: String,
+}
+
+impl minijinja::value::Object for Translator {
+    fn call(
+        self: &Arc<Self>,
+        _: &mut minijinja::State<'_, '_>,
+        arguments: &[minijinja::Value],
+    ) -> Result<minijinja::Value, minijinja::Error> {
+        let (key, named): (&str, minijinja::value::Kwargs) = minijinja::value::from_args(arguments)?;
+        let mut values = Vec::new();
+        for name in named.args() {
+            values.push((name.to_owned(), named.get::<minijinja::Value>(name)?.to_string()));
+        }
+        Ok(self.texts.text(&self.language, key, &values).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUILT_IN: &[(&str, &str)] = &[
+        ("en", "language-name = English\ntitle = Licenses\n"),
+        ("de", "language-name = Deutsch\n"),
+        ("de", "title = Lizenzen\n"),
+    ];
+
+    #[test]
+    fn the_language_is_the_chosen_one_or_what_the_browser_likes() {
+        let texts = Texts::new(BUILT_IN, None, "en").unwrap();
+        for (chosen, accept, expected) in [
+            (Some("de"), "en", "de"),
+            (Some("xx"), "de-AT,en;q=0.5", "de"),
+            (None, "fr, en;q=0.2, de;q=0.9", "de"),
+            (None, "de;q=0, fr", "en"),
+            (None, "", "en"),
+        ] {
+            assert_eq!(texts.choose(chosen, accept), expected, "{chosen:?} {accept}");
+        }
+    }
+
+    #[test]
+    fn a_themes_file_overrides_words_and_adds_languages() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("en.ftl"), "language-name = Our English\n").unwrap();
+        std::fs::write(folder.path().join("nl.ftl"), "language-name = Nederlands\n").unwrap();
+        let texts = Texts::new(BUILT_IN, Some(folder.path()), "nl").unwrap();
+        assert_eq!(texts.text("en", "language-name", &[]), "Our English");
+        assert_eq!(texts.text("de", "title", &[]), "Lizenzen");
+        assert_eq!(texts.choose(None, "nl-BE"), "nl");
+        // What a language does not say is said in English.
+        assert_eq!(texts.text("nl", "title", &[]), "Licenses");
+        std::fs::write(folder.path().join("en.ftl"), "{{{").unwrap();
+        assert!(Texts::new(BUILT_IN, Some(folder.path()), "en").is_err());
+    }
+}
