@@ -3,7 +3,9 @@
 mod bench;
 mod demo;
 mod fixtures;
+mod package;
 mod packages;
+mod python;
 mod reliability;
 mod shell;
 mod soap;
@@ -20,6 +22,7 @@ cargo xtask reliability       docs/reliability.md, from the figures the proofs o
 cargo xtask bench [R1 ...]    measures the product against floors of the same run, or fills databases: see --help
 cargo xtask fixtures          writes the golden files of format versions that have none yet
 cargo xtask screenshots       docs/images, from the portal and the vendor's pages in a real Chromium
+cargo xtask package           Debian packages of the programs, into target/package; built and checked
 cargo xtask tidy              the house rules alone: dependency edges, file sizes, purity of the core
 ";
 
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => bench::run(rest),
         ["fixtures"] => fixtures::run(),
         ["screenshots"] => test::screenshots(),
+        ["package"] => package::run(),
         ["tidy"] => tidy::run(),
         _ => {
             eprint!("{USAGE}");

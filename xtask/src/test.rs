@@ -23,7 +23,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     let started = Instant::now();
     let commit = commit()?;
     // Beside the lints, which take longer.
-    let toolkits = std::thread::spawn(move || crate::soap::install(long));
+    let toolkits = std::thread::spawn(move || (crate::soap::install(long), crate::python::install()));
     step(started, "format");
     run(cargo().args(["fmt", "--all", "--check"]))?;
     step(started, "house rules");
@@ -62,9 +62,11 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     crate::demo::run(false)?;
     step(started, "programs for the stories");
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
+    step(started, "Debian packages of these programs");
+    let unpacked = crate::package::check(&root().join("target/debug"))?;
     step(started, "tests");
-    let (toolkits, missing) =
-        toolkits.join().map_err(|_| anyhow::anyhow!("installing SOAP toolkits failed"))?;
+    let ((toolkits, missing), (python, more_missing)) =
+        toolkits.join().map_err(|_| anyhow::anyhow!("installing foreign programs failed"))?;
     let postgres = postgres()?;
     chromium()?;
     // Beside the tests, most of which wait more than they compute: building cargo-deny takes minutes.
@@ -73,7 +75,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     // All that fails is told at once.
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
     tests.env(VARIABLE, postgres.socket()).env(proof::COMMIT, &commit);
-    tests.env(soap_clients::VARIABLE, &toolkits);
+    tests.env(soap_clients::VARIABLE, &toolkits).env(licensing_testkit::python::VARIABLE, &python);
     let mut passed = count_passed(&mut tests)?;
     step(started, "the stories again, on PostgreSQL");
     let mut stories = cargo();
@@ -83,7 +85,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         stories.args(["--test", &name]);
     }
     stories.env(VARIABLE, postgres.socket()).env(DATABASE_VARIABLE, "postgres").env(proof::COMMIT, &commit);
-    stories.env(soap_clients::VARIABLE, &toolkits);
+    stories.env(soap_clients::VARIABLE, &toolkits).env(licensing_testkit::python::VARIABLE, &python);
     passed += count_passed(&mut stories)?;
     passed += zoo(started)?;
     step(started, "licences, sources and banned crates");
@@ -93,7 +95,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     }
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
-    for left_out in left_out.iter().chain(&missing) {
+    for left_out in left_out.iter().chain(&missing).chain(&more_missing).chain(&unpacked) {
         println!("NOT CHECKED: {left_out}");
     }
     Ok(())

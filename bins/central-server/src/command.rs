@@ -285,7 +285,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve { home, listen, config } => serve::run(&home, listen, config.as_deref()),
         Command::Migrate { home } => care::migrate(&home),
         Command::Config(ConfigCommand::Check { file }) => {
-            Config::load(&file)?;
+            settings_of(&file)?;
             println!("{} is fine", file.display());
             Ok(())
         }
@@ -311,8 +311,13 @@ fn root_key(data: &DataDir) -> String {
 /// The settings of a data folder, or the defaults where there are none.
 fn settings(data: &DataDir, file: Option<&std::path::Path>) -> anyhow::Result<Config> {
     match file {
-        Some(file) => Config::load(file),
-        None if data.config().exists() => Config::load(&data.config()),
+        Some(file) => settings_of(file),
+        None if data.config().exists() => settings_of(&data.config()),
         None => Ok(Config::default()),
     }
+}
+
+/// The settings of a file.
+fn settings_of(file: &std::path::Path) -> anyhow::Result<Config> {
+    Config::load(file).map_err(|error| failure::Refusal::new("settings_invalid", format!("{error:#}")).into())
 }

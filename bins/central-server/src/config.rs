@@ -11,6 +11,7 @@ use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
+use crate::edition::{Edition, EditionLimits};
 use crate::service::{FourEyes, SessionRules};
 use crate::webhooks::{Network, Sender};
 
@@ -25,6 +26,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Address under which clients reach the server; empty for what each request says.
     pub public_url: String,
+    /// How much the server does, and by which ways.
+    pub edition: Edition,
+    /// What of its limits is otherwise.
+    pub edition_limits: EditionLimits,
     /// The database.
     pub database: Database,
     /// Bounds on requests.
@@ -184,6 +189,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7870)),
             public_url: String::new(),
+            edition: Edition::HighAvailability,
+            edition_limits: EditionLimits::default(),
             database: Database::default(),
             limits: Limits::default(),
             rate: Rate::default(),
@@ -318,6 +325,7 @@ impl Config {
         config.selection()?;
         config.makers()?;
         config.webhooks.check()?;
+        config.edition_limits.over(config.edition)?;
         let limits = &config.limits;
         let in_range = [
             ("limits.body_bytes", (1024..=64 << 20).contains(&limits.body_bytes)),
@@ -427,6 +435,14 @@ fn key(hex: &str) -> anyhow::Result<PublicKey> {
 mod tests {
     use super::*;
 
+    /// Run with `--nocapture` to see what belongs there.
+    #[test]
+    fn the_reference_shows_this_file() {
+        let (page, reference) =
+            (include_str!("../../../docs/configuration.md"), licensing_testkit::settings::reference(SAMPLE));
+        assert!(page.contains(&reference), "docs/configuration.md must contain:\n{reference}");
+    }
+
     #[test]
     fn the_sample_states_every_default() {
         assert_eq!(Config::parse(SAMPLE).unwrap(), Config::default());
@@ -437,7 +453,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 12, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 13, "as many settings as fields");
     }
 
     #[test]
@@ -470,6 +486,8 @@ mod tests {
             "[log]\nlevel = \"loud\"",
             "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
             "[webhooks]\nretry_secs = []",
+            "edition = \"huge\"",
+            "[edition_limits]\nsoap = \"maybe\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");
         }

@@ -4,6 +4,7 @@ mod authorized;
 mod body;
 mod dispatch;
 mod handlers;
+mod interfaces;
 mod openapi;
 mod respond;
 mod route;

@@ -9,6 +9,7 @@ pub mod command;
 pub mod config;
 pub mod data_dir;
 pub mod database;
+pub mod edition;
 pub mod http;
 pub mod keys;
 pub mod metrics;

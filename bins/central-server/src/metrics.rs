@@ -86,7 +86,12 @@ impl Metrics {
 
     /// Everything, in the Prometheus text format.
     #[must_use]
-    pub fn render(&self, counts: Option<Counts>, now: Timestamp) -> String {
+    pub fn render(
+        &self,
+        counts: Option<Counts>,
+        activations: Option<(u64, Option<u64>)>,
+        now: Timestamp,
+    ) -> String {
         let mut out = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, u64)]| {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
@@ -130,6 +135,13 @@ impl Metrics {
         let dead = self.dead_letters.load(Ordering::Relaxed);
         let help = "Events a webhook is not tried with any more.";
         family("central_webhook_dead_letters_total", "counter", help, &plain(dead));
+        if let Some((used, limit)) = activations {
+            family("central_month_activations", "gauge", "Activations of this month.", &plain(used));
+            if let Some(limit) = limit {
+                let help = "Activations the edition has for a month.";
+                family("central_month_activations_limit", "gauge", help, &plain(limit));
+            }
+        }
         if let Some(counts) = counts {
             for (name, help, value) in [
                 ("central_tickets", "Tickets stored.", counts.tickets),

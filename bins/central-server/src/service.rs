@@ -3,6 +3,7 @@
 mod approvals;
 mod attempt;
 mod blacklist;
+mod edition;
 mod exports;
 mod failure;
 mod feed;
@@ -55,6 +56,7 @@ pub use sessions::{SessionRules, SignedIn, Source, Visitor, session_answer};
 pub use tickets::Holder;
 pub use transfers::Wish;
 
+use crate::edition::{Edition, Limits};
 use crate::keys::{FirmKeys, KeyRing};
 use crate::metrics::Metrics;
 use crate::password::Passwords;
@@ -141,6 +143,7 @@ pub struct Service {
     metrics: Arc<Metrics>,
     stripes: attempt::Stripes,
     passwords: Passwords,
+    counted: edition::Counted,
     /// Changes when something was committed here.
     news: watch::Sender<()>,
     stopping: watch::Sender<bool>,
@@ -171,6 +174,7 @@ impl Service {
             metrics,
             stripes: attempt::Stripes::default(),
             passwords: Passwords::default(),
+            counted: edition::Counted::new(Limits::of_edition(Edition::HighAvailability)),
             news: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
         }

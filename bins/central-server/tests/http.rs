@@ -4,6 +4,9 @@
 #[path = "http/lists.rs"]
 mod lists;
 
+#[path = "http/editions.rs"]
+mod editions;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -80,8 +83,26 @@ impl World {
         Self { app: App::new(service, Config::default()), token, database, folder, postgres }
     }
 
-    async fn send(&self, request: Request<Body>) -> Answered {
+    /// Another process on the same database.
+    fn another(&self, config: Config) -> Arc<App> {
+        let data = DataDir::new(self.folder.path().join("central"));
+        App::new(command::service(&data, &config, &self.database).unwrap(), config)
+    }
+
+    /// An answer that need not be one of the JSON interface.
+    async fn raw(&self, request: Request<Body>) -> (u16, String) {
         let response = router(&self.app).oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answered {
+        self.send_to(&self.app, request).await
+    }
+
+    async fn send_to(&self, app: &Arc<App>, request: Request<Body>) -> Answered {
+        let response = router(app).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes().to_vec();
         assert_eq!(parts.headers["cache-control"], "no-store");

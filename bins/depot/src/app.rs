@@ -81,7 +81,8 @@ impl App {
     /// # Errors
     /// Theme, texts, grants or keys are not what they must be; the message names the file.
     pub fn new(config: Config, origin: Origin) -> anyhow::Result<Arc<Self>> {
-        let patience = Settings { attempts: 3, ..Settings::default() };
+        let agent = concat!("depot/", env!("CARGO_PKG_VERSION"));
+        let patience = Settings { attempts: 3, agent, ..Settings::default() };
         let server = ServerClient::with(&config.central_server, None, patience).context("central_server")?;
         let texts = (!config.theme.folder.as_os_str().is_empty()).then(|| config.theme.folder.join("texts"));
         let grants = config.agent.grants.iter().map(|file| grant(file, &origin)).collect::<Result<_, _>>()?;

@@ -394,6 +394,14 @@ impl Config {
 mod tests {
     use super::*;
 
+    /// Run with `--nocapture` to see what belongs there.
+    #[test]
+    fn the_reference_shows_this_file() {
+        let (page, reference) =
+            (include_str!("../../../docs/configuration.md"), licensing_testkit::settings::reference(SAMPLE));
+        assert!(page.contains(&reference), "docs/configuration.md must contain:\n{reference}");
+    }
+
     #[test]
     fn the_sample_states_every_default() {
         assert_eq!(Config::parse(SAMPLE).unwrap(), Config::default());

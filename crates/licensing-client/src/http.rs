@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,6 +19,9 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 /// request is under way.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// What programs call themselves that do not say.
+const AGENT: &str = concat!("licensing-client/", env!("CARGO_PKG_VERSION"));
+
 /// Requests that only look, although they are no GET so that what they carry is in no address.
 const READS: [&str; 1] = ["/api/v1/tickets/show"];
 
@@ -31,11 +34,18 @@ pub struct Settings {
     pub attempts: u32,
     /// Pause before the second attempt; doubled for each further one.
     pub pause: Duration,
+    /// What the program calls itself: its name, a slash, its version.
+    pub agent: &'static str,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), attempts: 4, pause: Duration::from_millis(200) }
+        Self {
+            timeout: Duration::from_secs(60),
+            attempts: 4,
+            pause: Duration::from_millis(200),
+            agent: AGENT,
+        }
     }
 }
 
@@ -188,6 +198,7 @@ impl Http {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{}{}", self.base, call.path))
+            .header(USER_AGENT, self.settings.agent)
             .header(ACCEPT, "application/json, application/problem+json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

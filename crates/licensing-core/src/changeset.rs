@@ -166,6 +166,19 @@ pub enum Change {
         /// The moment.
         until: Timestamp,
     },
+    /// Adds to the activations of a month. A conflict when they are more than the limit then.
+    CountActivations {
+        /// The calendar month, as 202611.
+        month: u32,
+        /// The part of the count; who is limited uses part 0.
+        shard: u8,
+        /// How many.
+        count: u32,
+        /// The most there may be, in all parts.
+        limit: Option<u64>,
+        /// Notes that somebody was told that the limit is near; a conflict when that is noted already.
+        told: bool,
+    },
     /// Inserts or updates a receiver of events.
     PutWebhook(Webhook),
     /// Removes a receiver of events, which must have this version, with everything that is put aside for it.

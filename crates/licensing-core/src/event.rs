@@ -160,6 +160,8 @@ actions! {
     SessionsEnded = "sessions_ended",
     /// Signing in was refused; the outcome says why.
     SignInRefused = "sign_in_refused",
+    /// Four fifths of the activations the edition has for this month are used.
+    ActivationLimitNear = "activation_limit_near",
     /// A receiver of events was made.
     WebhookCreated = "webhook_created",
     /// A receiver of events was changed: its address, what it is told, its secrets, or from where.

@@ -128,6 +128,12 @@ pub enum Refusal {
     /// No context of this container has ever been seen.
     #[error("container {0} is not known")]
     ContainerUnknown(ContainerSerial),
+    /// The edition of the server allows no more activations this month.
+    #[error("this server makes at most {limit} activations a month, and they are used up")]
+    ActivationsUsedUp {
+        /// The most.
+        limit: u64,
+    },
     /// The server does not issue for this firm code.
     #[error("this server does not serve firm code {0}")]
     FirmUnknown(FirmCode),
@@ -374,6 +380,7 @@ impl Refusal {
             Self::WholeOnly { .. } => "license_whole_only",
             Self::TogetherElsewhere(_) => "ticket_stays_together",
             Self::ContainerUnknown(_) => "container_unknown",
+            Self::ActivationsUsedUp { .. } => "activations_used_up",
             Self::FirmUnknown(_) => "firm_unknown",
             Self::ManipulationDetected(_) => "manipulation_detected",
             Self::Blacklisted(_) => "container_blacklisted",

@@ -100,9 +100,17 @@ impl Progress {
         self.taken_at = Some(now);
     }
 
-    /// It took nothing.
+    /// It took nothing. Within the second in which it last took something, that counts as the next one: so which came
+    /// first is never in doubt.
     pub fn failed(&mut self, now: Timestamp) {
-        self.failing_since.get_or_insert(now);
+        let begun = self.taken_at.map_or(now, |taken| now.max(taken.plus_secs(1)));
+        self.failing_since.get_or_insert(begun);
+    }
+
+    /// When an event is put aside at `now`: not before the failures that are the reason.
+    #[must_use]
+    pub fn put_aside_at(&self, now: Timestamp) -> Timestamp {
+        self.failing_since.map_or(now, |since| now.max(since))
     }
 }
 
@@ -242,6 +250,25 @@ mod tests {
         }
         assert_eq!(refused.attempts, 3, "one attempt more than pauses");
         assert!(refused.dead_at.is_some());
+    }
+
+    #[test]
+    fn within_one_second_it_is_known_what_came_first() {
+        let (pauses, mut entropy) = ([1], TestEntropy::new(3));
+        // One is refused, another taken, a third refused: all at once.
+        let mut progress = Progress::new("erp".to_owned(), 7);
+        progress.failed(START);
+        let mut first = Parked { since: progress.put_aside_at(START), ..parked() };
+        progress.taken(START);
+        progress.failed(START);
+        let mut third = Parked { since: progress.put_aside_at(START), ..parked() };
+        for parked in [&mut first, &mut third] {
+            for round in 0..3 {
+                parked.failed(&progress, &pauses, None, START.plus_secs(round), &mut entropy);
+            }
+        }
+        assert!(first.dead_at.is_some(), "another was taken since");
+        assert_eq!(third.dead_at, None, "nothing was taken since");
     }
 
     #[test]

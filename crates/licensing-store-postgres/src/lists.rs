@@ -170,7 +170,9 @@ async fn pages_of_licenses(
         driving.and(&condition, values);
     }
     let step = driving.query(query::FOUND, &order, wanted.limit + 1);
-    let found = rows::all(&run(connection, step).await?, "licenses", rows::found)?;
+    let answer = run(connection, step).await?;
+    let definitions = rows::Definitions::default();
+    let found = rows::all(&answer, "licenses", |row| definitions.found(row))?;
     Ok(Page::cut(found, wanted.limit, end, |found| found.line.id))
 }
 

@@ -77,13 +77,14 @@ pub(crate) async fn search(connection: &mut Connection, wanted: &SearchQuery) ->
         steps.push(between.query(query::approval!(""), "id", limit));
     }
     let mut answers = connection.pipeline(&steps).await?.into_iter();
+    let definitions = rows::Definitions::default();
     let mut next = || -> Result<Vec<Row>, Failed> { Ok(answers.next().unwrap_or_else(|| Ok(vec![]))?) };
     Ok(SearchHits {
         orders: rows::all(&next()?, "orders", rows::order)?,
         customers: rows::all(&next()?, "orders", rows::customer)?,
         items: rows::all(&next()?, "items", rows::item)?,
         containers: rows::all(&next()?, "containers", rows::container)?,
-        licenses: rows::all(&next()?, "licenses", rows::found)?,
+        licenses: rows::all(&next()?, "licenses", |row| definitions.found(row))?,
         approvals: rows::all(&next()?, "approvals", rows::approval)?,
     })
 }

@@ -31,7 +31,7 @@ use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
     FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
-    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer, Usage,
 };
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -360,6 +360,13 @@ impl Store for PostgresStore {
 
     fn last_event(&self) -> StoreFuture<'_, u64> {
         self.read(|connection| Box::pin(events::last(connection)))
+    }
+
+    fn usage(&self, month: u32) -> StoreFuture<'_, Usage> {
+        let sql = "SELECT COALESCE(SUM(activations), 0)::bigint AS activations,
+            COALESCE(MAX((shard = 255)::int), 0)::bigint AS told FROM usage WHERE month = $1";
+        let found = self.find(sql, values![i64::from(month)], "usage", rows::usage);
+        Box::pin(async move { Ok(found.await?.unwrap_or_default()) })
     }
 
     fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {

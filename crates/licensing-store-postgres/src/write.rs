@@ -109,6 +109,9 @@ impl Batch {
             | Change::EndSession { .. }
             | Change::EndSessionsOf { .. }
             | Change::ForgetSessions { .. } => self.change_sessions(change),
+            Change::CountActivations { month, shard, count, limit, told } => {
+                self.count_activations(*month, *shard, *count, *limit, *told);
+            }
             Change::PutWebhook(webhook) => self.put_webhook(webhook),
             Change::RemoveWebhook { name, version } => self.remove_webhook(name, *version),
             Change::PutProgress(progress) => self.put_progress(progress),

@@ -146,7 +146,9 @@ pub(crate) fn licenses(
     for (condition, values) in others {
         driving.and(&condition, values);
     }
-    let found = driving.rows(db, "licenses", (&query::found(), &order), wanted.limit + 1, rows::found)?;
+    let definitions = rows::Definitions::default();
+    let found = driving
+        .rows(db, "licenses", (&query::found(), &order), wanted.limit + 1, |row| definitions.found(row))?;
     Ok(Page::cut(found, wanted.limit, end, |found| found.line.id))
 }
 

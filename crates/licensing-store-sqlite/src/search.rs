@@ -58,7 +58,9 @@ pub(crate) fn search(db: &Connection, wanted: &SearchQuery) -> Result<SearchHits
     if let Some((first, last)) = wanted.ids {
         let mut between = Conditions::default();
         between.and("l.id BETWEEN ? AND ?", [blob(first), blob(last)]);
-        hits.licenses = between.rows(db, "licenses", (&query::found(), "l.id"), limit, rows::found)?;
+        let definitions = rows::Definitions::default();
+        hits.licenses =
+            between.rows(db, "licenses", (&query::found(), "l.id"), limit, |row| definitions.found(row))?;
         let mut between = Conditions::default();
         between.and("id BETWEEN ? AND ?", [blob(first), blob(last)]);
         hits.approvals = between.rows(db, "approvals", (query::APPROVAL, "id"), limit, rows::approval)?;

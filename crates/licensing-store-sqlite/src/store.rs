@@ -28,7 +28,7 @@ use licensing_core::work::Facts;
 use licensing_store::{
     ApprovalQuery, CommitError, ContainerQuery, Counts, DayCount, EventQuery, FactsQuery, Finding, FirmBooks,
     FoundLicense, ItemQuery, LicenseQuery, Open, OrderQuery, Page, ParkedQuery, SearchHits, SearchQuery,
-    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer,
+    Store, StoreError, StoreFuture, StoredEvent, TicketContents, TransferQuery, UnfinishedTransfer, Usage,
 };
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -179,11 +179,19 @@ impl SqliteStore {
     /// # Errors
     /// It is damaged or cannot be read.
     pub fn integrity(&self) -> StoreFuture<'_, bool> {
-        self.threads.read(|db| {
+        let path = self.path.clone();
+        self.threads.read(move |db| {
+            // SQLite writes whole pages, and reads what is cut off of the last one as zeros.
+            let length =
+                std::fs::metadata(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?.len();
+            let page: i64 = db
+                .pragma_query_value(None, "page_size", |row| row.get(0))
+                .map_err(|error| store_error(&error))?;
+            let whole = u64::try_from(page).is_ok_and(|page| length.is_multiple_of(page));
             let result: String = db
                 .pragma_query_value(None, "integrity_check", |row| row.get(0))
                 .map_err(|error| store_error(&error))?;
-            Ok(result == "ok")
+            Ok(whole && result == "ok")
         })
     }
 }
@@ -344,6 +352,15 @@ impl Store for SqliteStore {
         self.threads.read(|db| {
             let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
             Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
+        })
+    }
+
+    fn usage(&self, month: u32) -> StoreFuture<'_, Usage> {
+        self.threads.read(move |db| {
+            let sql =
+                "SELECT COALESCE(SUM(activations), 0) AS activations, COALESCE(MAX(shard = 255), 0) AS told
+                FROM usage WHERE month = ?";
+            Ok(one(db, "usage", sql, params![month], rows::usage)?.unwrap_or_default())
         })
     }
 

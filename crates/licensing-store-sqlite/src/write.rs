@@ -102,6 +102,9 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         Change::EndSession { hash } => users::end_session(db, hash),
         Change::EndSessionsOf { user, except } => users::end_sessions_of(db, user, except.as_ref()),
         Change::ForgetSessions { until } => users::forget_sessions(db, *until),
+        Change::CountActivations { month, shard, count, limit, told } => {
+            webhooks::count_activations(db, *month, *shard, *count, *limit, *told)
+        }
         Change::PutWebhook(webhook) => webhooks::put_webhook(db, webhook),
         Change::RemoveWebhook { name, version } => webhooks::remove_webhook(db, name, *version),
         Change::PutProgress(progress) => webhooks::put_progress(db, progress),

@@ -161,6 +161,15 @@ pub struct ParkedQuery {
     pub limit: u32,
 }
 
+/// What was counted in a month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// Activations.
+    pub activations: u64,
+    /// Whether it was told that they come near their limit.
+    pub told: bool,
+}
+
 /// How much there is of what, for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -260,6 +269,9 @@ pub trait Store: Send + Sync + 'static {
     fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>>;
     /// Number of the newest event; 0 before the first. Whoever reads on after it misses none.
     fn last_event(&self) -> StoreFuture<'_, u64>;
+
+    /// What was counted in a calendar month, given as 202611.
+    fn usage(&self, month: u32) -> StoreFuture<'_, Usage>;
 
     /// All receivers of events with how far they were told, in order of their names. Each pair is one snapshot.
     fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>>;

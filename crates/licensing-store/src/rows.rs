@@ -10,8 +10,8 @@ use licensing_core::time::Timestamp;
 
 use crate::StoreError;
 pub use records::{
-    LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container, context,
-    counts, customer, day_count, event, event_time, firm, firm_key, found, item, license, license_id, open,
+    Definitions, LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container,
+    context, counts, customer, day_count, event, event_time, firm, firm_key, item, license, license_id, open,
     order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
     ticket_and_code, token, unfinished,
 };
@@ -19,7 +19,7 @@ pub use users::{
     FactorColumns, held_columns, held_order, lines_text, roles_text, scopes_text, session, session_and_user,
     user,
 };
-pub use webhooks::{actions, last_event, parked, webhook};
+pub use webhooks::{actions, last_event, parked, usage, webhook};
 
 /// The column is not there, or its value is of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,7 +48,9 @@ pub use snapshots::{
     facts_are_one_snapshot, following_the_events_misses_none,
 };
 pub use users::{held_orders_are_kept, sessions_are_kept, users_are_kept};
-pub use webhooks::{events_are_put_aside, the_newest_event_is_known, webhooks_are_kept};
+pub use webhooks::{
+    activations_are_counted, events_are_put_aside, the_newest_event_is_known, webhooks_are_kept,
+};
 
 use std::sync::Arc;
 
@@ -89,7 +91,7 @@ macro_rules! conformance_tests {
             unfinished_transfers_come_oldest_first, everything_is_found_by_its_id,
             what_happened_is_counted_by_day, what_is_open_is_counted,
             users_are_kept, sessions_are_kept, held_orders_are_kept,
-            webhooks_are_kept, events_are_put_aside, the_newest_event_is_known);
+            webhooks_are_kept, events_are_put_aside, the_newest_event_is_known, activations_are_counted);
     };
     (@each $make:expr; $($check:ident),+) => {
         $(#[test]

@@ -179,6 +179,8 @@ fn decided() -> ChangeSet {
         origin: None,
         agent: String::new(),
     }));
+    let (month, shard, limit, told) = (202_611, 0, None, false);
+    changes.push(Change::CountActivations { month, shard, count: 1, limit, told });
     changes.push(Change::PutWebhook(webhook("erp", 0)));
     changes.push(Change::PutProgress(Progress::new("erp".to_owned(), 1)));
     changes.push(Change::Park(parked("erp", 1)));
@@ -199,7 +201,7 @@ fn text<T: std::fmt::Debug>(value: T) -> String {
 }
 
 /// Every read, by name.
-pub const READS: [(&str, Read); 35] = [
+pub const READS: [(&str, Read); 36] = [
     ("facts", |store, serial| block_on(store.facts(query(serial))).map(text)),
     ("license", |store, _| block_on(store.license(LICENSE)).map(text)),
     ("lines_of_ticket", |store, _| block_on(store.lines_of_ticket(TICKET)).map(text)),
@@ -247,6 +249,7 @@ pub const READS: [(&str, Read); 35] = [
     ("blacklist_version", |store, _| block_on(store.blacklist_version()).map(text)),
     ("preactivation", |store, _| block_on(store.preactivation(PRE_ACTIVATION, listed())).map(text)),
     ("reconciling", |store, _| block_on(store.reconciling()).map(text)),
+    ("usage", |store, _| block_on(store.usage(202_611)).map(text)),
     ("webhooks", |store, _| block_on(store.webhooks()).map(text)),
     ("parked", |store, _| {
         let webhook = "erp".to_owned();

@@ -15,6 +15,7 @@ pub mod proof;
 pub mod proxy;
 pub mod python;
 pub mod server;
+pub mod settings;
 #[cfg(feature = "small")]
 pub mod small;
 pub mod soap_clients;

@@ -12,11 +12,12 @@ use licensing_store_postgres::PostgresStore;
 use licensing_store_sqlite::SqliteStore;
 
 use crate::audit;
-use crate::command::failure::Refusal;
+use crate::command::failure::{self, Refusal};
 use crate::command::{Home, settings};
 use crate::config::Config;
 use crate::data_dir::{DataDir, is_private};
 use crate::database::{Database, Place};
+use crate::edition::month;
 use crate::keys;
 use crate::served::Served;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
@@ -62,6 +63,8 @@ pub(super) fn rotate(data: &DataDir) -> anyhow::Result<()> {
 /// What was looked at and how it is.
 struct Examination {
     complaints: u32,
+    /// The first complaint that has a code of its own.
+    first: Option<anyhow::Error>,
 }
 
 impl Examination {
@@ -71,6 +74,9 @@ impl Examination {
             Err(error) => {
                 self.complaints += 1;
                 println!("PROBLEM  {what}: {error:#}");
+                if self.first.is_none() && failure::has_code(&error) {
+                    self.first = Some(error);
+                }
             }
         }
     }
@@ -80,10 +86,13 @@ impl Examination {
 /// containers, and with these contexts.
 pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<()> {
     let data = &home.data();
-    let mut examination = Examination { complaints: 0 };
+    let mut examination = Examination { complaints: 0, first: None };
     let config = settings(data, None);
-    examination
-        .of("settings", config.as_ref().map(|_| "readable".to_owned()).map_err(|e| anyhow::anyhow!("{e:#}")));
+    let state = match &config {
+        Ok(_) => Ok("readable".to_owned()),
+        Err(error) => Err(Refusal::new("settings_invalid", format!("{error:#}")).into()),
+    };
+    examination.of("settings", state);
     let mut private = vec![data.keys(), data.admin_token()];
     if config.as_ref().is_ok_and(|config| !config.database.url.is_empty()) {
         private.push(data.config());
@@ -102,6 +111,7 @@ pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<(
             Ok(database) => {
                 if let Some(store) = examine_database(&database, &mut examination) {
                     examination.of("what was served", served(data, &*store));
+                    examination.of("edition", edition(&*store, config));
                     match audit {
                         Some(contexts) => audit_books(&*store, config, contexts, &mut examination)?,
                         None => examination.of("books", books(&*store)),
@@ -110,10 +120,14 @@ pub(super) fn doctor(home: &Home, audit: Option<&[PathBuf]>) -> anyhow::Result<(
             }
         }
     }
-    match examination.complaints {
-        0 => Ok(()),
-        1 => bail!("1 problem found"),
-        complaints => bail!("{complaints} problems found"),
+    let told = match examination.complaints {
+        0 => return Ok(()),
+        1 => "1 problem found".to_owned(),
+        complaints => format!("{complaints} problems found"),
+    };
+    match examination.first {
+        Some(error) => Err(error.context(told)),
+        None => bail!(Refusal::new("problems_found", told)),
     }
 }
 
@@ -132,6 +146,18 @@ fn examine_keys(data: &DataDir, examination: &mut Examination) {
         };
         examination.of(&format!("issuing key of firm code {}", firm.firm_code), state);
     }
+}
+
+/// How much of the edition is used.
+fn edition(store: &dyn Store, config: &Config) -> anyhow::Result<String> {
+    let limits = config.edition_limits.over(config.edition)?;
+    let used = block_on(store.usage(month(SystemClock.now())))?.activations;
+    let (Some(limit), Some(warn)) = (limits.activations_per_month, limits.warn_at()) else {
+        return Ok(format!("{used} activations this month, without a limit"));
+    };
+    let state = format!("{used} of {limit} activations of this month are used");
+    anyhow::ensure!(used < warn, "{state}; think of another edition");
+    Ok(state)
 }
 
 /// Looks at the database itself, and opens it.
@@ -156,7 +182,8 @@ fn examine_database(database: &Database, examination: &mut Examination) -> Optio
 }
 
 fn intact(store: &SqliteStore) -> anyhow::Result<String> {
-    anyhow::ensure!(block_on(store.integrity())?, "the file is damaged; restore a backup");
+    let damaged = || Refusal::new("database_damaged", "the file is damaged; restore a backup");
+    anyhow::ensure!(block_on(store.integrity())?, damaged());
     Ok("the file is intact".to_owned())
 }
 
@@ -179,7 +206,8 @@ fn books(store: &dyn Store) -> anyhow::Result<String> {
         return Ok("every unit is where the activations say".to_owned());
     }
     let shown: Vec<String> = findings.iter().take(10).map(|f| format!("{}: {}", f.which, f.what)).collect();
-    bail!("{} differences: {}", findings.len(), shown.join("; "))
+    let told = format!("{} differences: {}", findings.len(), shown.join("; "));
+    bail!(Refusal::new("database_damaged", told))
 }
 
 /// The thorough one: every difference on a line of its own.
@@ -207,8 +235,8 @@ fn audit_books(
     }
     let state = match report.differences.len() {
         0 => Ok(format!("0 differences, {} comparisons with containers", report.compared)),
-        1 => Err(anyhow::anyhow!("1 difference")),
-        count => Err(anyhow::anyhow!("{count} differences")),
+        1 => Err(Refusal::new("database_damaged", "1 difference").into()),
+        count => Err(Refusal::new("database_damaged", format!("{count} differences")).into()),
     };
     examination.of("audit", state);
     Ok(())

@@ -44,6 +44,11 @@ pub fn tell(error: &anyhow::Error, json: bool) -> u8 {
     problem.exit_code()
 }
 
+/// Whether it is known what kind of failure it is.
+pub(crate) fn has_code(error: &anyhow::Error) -> bool {
+    error.chain().any(|error| code_of(error).is_some())
+}
+
 fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
         return Some(refusal.code);
@@ -121,5 +126,10 @@ mod tests {
         assert_eq!(exit(postgres::Settings::parse("x").unwrap_err().into()), 2);
         assert_eq!(exit(CopyError::Differs { table: "events", row: 1 }.into()), 5);
         assert_eq!(exit(Refusal::new("database_moved", "x").into()), 3);
+        assert_eq!(exit(Refusal::new("settings_invalid", "x").into()), 2);
+        assert_eq!(exit(Refusal::new("problems_found", "x").into()), 3);
+        let damaged = anyhow::Error::from(Refusal::new("database_damaged", "x"));
+        assert!(has_code(&damaged) && !has_code(&anyhow::anyhow!("x")));
+        assert_eq!(exit(damaged.context("2 problems found")), 5);
     }
 }

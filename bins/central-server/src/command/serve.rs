@@ -118,7 +118,8 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         four_eyes: config.four_eyes(),
     };
     let metrics = Arc::new(Metrics::new(now));
-    Ok(Arc::new(Service::new(store, ring, rules, Arc::new(SystemClock), metrics)))
+    let service = Service::new(store, ring, rules, Arc::new(SystemClock), metrics);
+    Ok(Arc::new(service.with_limits(config.edition_limits.over(config.edition)?)))
 }
 
 /// Ready when the process is asked to stop.

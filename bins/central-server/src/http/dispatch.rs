@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::http::authorized::{Authorized, Credential, Sender, now_ms, origin_refused};
 use crate::http::handlers::Call;
 use crate::http::route::{Access, Route, Verb};
-use crate::http::{App, body, respond};
+use crate::http::{App, body, interfaces, respond};
 use crate::service::{Answer, Failure};
 
 tokio::task_local! {
@@ -85,6 +85,11 @@ fn finish(app: &App, name: &'static str, id: &str, outcome: Result<Answer, Failu
     };
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert("x-request-id", id);
+    }
+    if let Some((used, limit)) = app.service.near_limit()
+        && let Ok(told) = HeaderValue::from_str(&format!("used={used}, limit={limit}"))
+    {
+        response.headers_mut().insert("x-activations-of-month", told);
     }
     app.service.metrics().answered(name, response.status().as_u16());
     response
@@ -215,6 +220,8 @@ async fn admit(
         return Err(origin_refused());
     }
     let credential = Credential::of(&parts.headers, sender);
+    let is_user = matches!(credential, Some(Credential::Session(..)));
+    interfaces::json(app, route, is_user, &parts.headers, origin(app, parts))?;
     let authorized = Authorized::admit(app, route, credential, origin(app, parts)).await?;
     if route.request.is_some() {
         body::says_json(&parts.headers)?;

@@ -18,7 +18,7 @@ use crate::http::authorized::{Authorized, Credential, now_ms, too_many};
 use crate::http::dispatch::{execute, header_key, origin, permit, sound_key};
 use crate::http::handlers::Call;
 use crate::http::route::{ROUTES, Route};
-use crate::http::{App, body, respond};
+use crate::http::{App, body, interfaces, respond};
 use crate::service::{Answer, Failure};
 
 /// Both versions; each has its address, and each address answers both.
@@ -105,7 +105,7 @@ async fn prepare(
     body: Body,
 ) -> Result<(&'static Route, Call), Failure> {
     let from = origin(app, &parts);
-    if let Err(failure) = look(app, asked, &parts) {
+    if let Err(failure) = interfaces::soap(app).and_then(|()| look(app, asked, &parts)) {
         http_edge::drain(body).await;
         return Err(failure);
     }

@@ -89,6 +89,7 @@ impl Service {
             if changes.is_empty() {
                 return answer;
             }
+            self.count_activations(&mut changes, false).await?;
             let events = changes.events.iter().map(|event| event.action).collect::<Vec<_>>();
             match (self.store.commit(changes).await, idempotency) {
                 (Ok(()), _) => {

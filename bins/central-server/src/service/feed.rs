@@ -156,3 +156,18 @@ fn answer(found: Vec<StoredEvent>, reached: Option<&StoredEvent>, more: bool) ->
 pub(super) fn printed(at: Option<Timestamp>) -> Option<String> {
     at.map(time::print)
 }
+
+#[cfg(test)]
+mod tests {
+    use licensing_core::event::Action;
+
+    #[test]
+    fn the_page_lists_every_type_and_no_other() {
+        let page = include_str!("../../../../docs/events.md");
+        let (_, list) = page.split_once("| type | what happened |\n|---|---|\n").expect("the list of types");
+        let listed: Vec<&str> =
+            list.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let types: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
+        assert_eq!(listed, types, "docs/events.md: the types in the order of the code");
+    }
+}

@@ -114,18 +114,40 @@ impl Service {
             Err(refusal) => return Err(self.note_refusal(holder, actor, refusal.into()).await),
         };
         let serial = received.context.serial();
+        // What a user wants anew is within the edition; what he has, gives back or was promised always goes on.
+        let limited = matches!(*wanted, Wanted::Activate(_) | Wanted::Reactivate(..));
         let decide = || async {
-            let facts = self.facts(holder, &received.context, &wanted).await?;
-            if facts.container.is_none() && matches!(*wanted, Wanted::Automatic) {
-                return Err(Refusal::ContainerUnknown(serial).into());
+            let once = |forbidden| self.decide_once(holder, actor, &received, &wanted, &keys, forbidden);
+            let mut decided = once(None).await?;
+            match self.count_activations(&mut decided.changes, limited).await {
+                Ok(()) => Ok(decided),
+                // Again, and no more than what the context proves.
+                Err(Failure::Refused(refusal)) => once(Some(refusal)).await,
+                Err(failure) => Err(failure),
             }
-            let work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
-            let (received, keys, wanted) = (received.clone(), keys.clone(), Arc::clone(&wanted));
-            let mut entropy = self.entropy();
-            blocking(move || decide_transfer(work, &received, &wanted, &keys, &mut entropy)).await?
         };
         let about = holder.map_or_else(|| serial.to_bytes().to_vec(), |holder| holder.ticket().id.0.to_vec());
         self.attempt(idempotency, &about, decide).await
+    }
+
+    /// Decides about a transfer, on facts of now. What is `forbidden` is refused after all that is proven was settled.
+    async fn decide_once(
+        &self,
+        holder: Option<&Holder>,
+        actor: &Actor,
+        received: &Received,
+        wanted: &Arc<Wanted>,
+        keys: &FirmKeys,
+        forbidden: Option<Refusal>,
+    ) -> Result<Decided, Failure> {
+        let facts = self.facts(holder, &received.context, wanted).await?;
+        if facts.container.is_none() && matches!(**wanted, Wanted::Automatic) {
+            return Err(Refusal::ContainerUnknown(received.context.serial()).into());
+        }
+        let work = Work::new(facts, self.server_rules(), actor.clone(), self.now());
+        let (received, keys, wanted) = (received.clone(), keys.clone(), Arc::clone(wanted));
+        let mut entropy = self.entropy();
+        blocking(move || decide_transfer(work, &received, &wanted, forbidden, &keys, &mut entropy)).await?
     }
 
     /// The update for a container from what it has proven, without a context.
@@ -228,11 +250,14 @@ fn decide_transfer(
     mut work: Work,
     received: &Received,
     wanted: &Wanted,
+    forbidden: Option<Refusal>,
     keys: &FirmKeys,
     entropy: &mut dyn Entropy,
 ) -> Result<Decided, Failure> {
     let context = &*received.context;
-    let planned = work.settle(context, &received.bytes).and_then(|settled| match wanted {
+    let settled = work.settle(context, &received.bytes);
+    let settled = settled.and_then(|settled| forbidden.map_or(Ok(settled), |no| Err(Decline::Refused(no))));
+    let planned = settled.and_then(|settled| match wanted {
         Wanted::Activate(selection) => work.activate(&settled, selection, &keys.proofs, entropy),
         Wanted::GiveBack(selection) => work.give_back(&settled, selection, &keys.proofs, entropy),
         Wanted::Reactivate(licenses, accepted) => {

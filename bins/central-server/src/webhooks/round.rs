@@ -202,12 +202,12 @@ impl Round {
     async fn tell(&mut self, stored: StoredEvent, secrets: &Secrets) -> Result<(), Halt> {
         let now = self.service.now();
         if self.webhook.wants(&stored.event) {
-            let parked = Parked {
+            let mut parked = Parked {
                 webhook: self.webhook.name.clone(),
                 sequence: stored.sequence,
                 lane: lane(&stored.event),
                 attempts: 0,
-                since: now,
+                since: self.progress.put_aside_at(now),
                 next_at: now,
                 outcome: String::new(),
                 dead_at: None,
@@ -216,6 +216,7 @@ impl Round {
                 self.changes.push(Change::Park(parked.clone()));
                 self.parked.insert(parked.sequence, parked);
             } else if let Some(failed) = self.attempt(&stored, secrets).await? {
+                parked.since = self.progress.put_aside_at(now);
                 self.put_aside(parked, failed);
                 self.progress.reached = stored.sequence;
                 return self.store().await;

@@ -51,6 +51,8 @@ fn day(languages: &str, pictures: Option<PathBuf>) {
     vendor.browser.click(".files a");
     let file = std::fs::read_to_string(vendor.browser.downloaded(downloads.path())).unwrap();
     assert!(file.contains("PAD-PRO") && !file.contains("LAB"), "{file}");
+    vendor.open("/held-orders");
+    vendor.look("vendor-held-orders-none");
     vendor.open("/orders/none");
     vendor.look("vendor-problem");
     vendor.browser.click(".who button");

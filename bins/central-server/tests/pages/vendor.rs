@@ -144,7 +144,7 @@ impl Vendor {
                 "{name}: {inside} > {width}"
             );
             self.accessible(name);
-            if let Some(folder) = &self.pictures {
+            if let Some(folder) = self.pictures.as_ref().filter(|_| !name.contains("none")) {
                 let kind =
                     (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
                 fs::create_dir_all(folder).unwrap();

@@ -1,4 +1,4 @@
-//! Receivers of events, and what is still to be told them.
+//! Receivers of events, what is still to be told them, and what is counted.
 
 use licensing_core::webhook::{Parked, Progress, Webhook};
 
@@ -77,5 +77,33 @@ impl Batch {
     pub(super) fn unpark(&mut self, webhook: &str, sequence: u64) {
         let sql = must_hit!("DELETE FROM webhook_parked WHERE webhook = $1 AND sequence = $2");
         self.execute(sql, values![webhook.to_owned(), signed(sequence)]);
+    }
+
+    /// The row of part 0 makes everybody who is limited wait for each other, and the statement after it sees what those
+    /// before have stored.
+    pub(super) fn count_activations(
+        &mut self,
+        month: u32,
+        shard: u8,
+        count: u32,
+        limit: Option<u64>,
+        told: bool,
+    ) {
+        let (month, shard) = (i64::from(month), i64::from(shard));
+        self.execute(
+            "INSERT INTO usage AS u (month, shard, activations) VALUES ($1, $2, $3)
+             ON CONFLICT (month, shard) DO UPDATE SET activations = u.activations + excluded.activations",
+            values![month, shard, i64::from(count)],
+        );
+        if let Some(limit) = limit {
+            self.execute(
+                "SELECT 1 / CASE WHEN SUM(activations) <= $2::bigint THEN 1 ELSE 0 END FROM usage WHERE month = $1",
+                values![month, signed(limit)],
+            );
+        }
+        if told {
+            let sql = "INSERT INTO usage (month, shard, activations) VALUES ($1, 255, 0)";
+            self.execute(sql, values![month]);
+        }
     }
 }

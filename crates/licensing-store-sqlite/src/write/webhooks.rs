@@ -1,4 +1,4 @@
-//! Receivers of events, and what is still to be told them.
+//! Receivers of events, what is still to be told them, and what is counted.
 
 use licensing_core::webhook::{Parked, Progress, Webhook};
 use rusqlite::{Connection, params};
@@ -75,4 +75,26 @@ pub(super) fn park(db: &Connection, parked: &Parked) -> Written {
 pub(super) fn unpark(db: &Connection, webhook: &str, sequence: u64) -> Written {
     let sql = "DELETE FROM webhook_parked WHERE webhook = ? AND sequence = ?";
     execute_one(db, sql, params![webhook, signed(sequence)])
+}
+
+pub(super) fn count_activations(
+    db: &Connection,
+    month: u32,
+    shard: u8,
+    count: u32,
+    limit: Option<u64>,
+    told: bool,
+) -> Written {
+    let sql = "INSERT INTO usage (month, shard, activations) VALUES (?1, ?2, ?3)
+        ON CONFLICT (month, shard) DO UPDATE SET activations = activations + ?3";
+    insert(db, sql, params![month, shard, count])?;
+    if let Some(limit) = limit {
+        let sql = "UPDATE usage SET activations = activations WHERE month = ?1 AND shard = ?2
+            AND (SELECT SUM(activations) FROM usage WHERE month = ?1) <= ?3";
+        execute_one(db, sql, params![month, shard, signed(limit)])?;
+    }
+    if told {
+        insert(db, "INSERT INTO usage (month, shard, activations) VALUES (?, 255, 0)", params![month])?;
+    }
+    Ok(())
 }

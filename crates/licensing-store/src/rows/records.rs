@@ -1,5 +1,8 @@
 //! The records of the central server, from rows with the columns both drivers have.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use licensing_core::activation::{Activation, ActivationState};
 use licensing_core::approval::{APPROVAL_KINDS, Approval, ApprovalState};
 use licensing_core::blacklist::BlacklistEntry;
@@ -12,6 +15,7 @@ use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, CustomerId, EntryId, FirmCode, LicenseId, OrderId,
     PreActivationId, Text, TicketId,
 };
+use licensing_core::item::ItemDefinition;
 use licensing_core::license::{Ledger, LicenseLine};
 use licensing_core::order::{Order, StoredCode};
 use licensing_core::preactivation::PreActivation;
@@ -51,6 +55,33 @@ pub fn order(row: &Reader<'_>) -> Result<Order, StoreError> {
 
 /// A license joined with its definition's document.
 pub fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
+    license_of(row, document::read_item)
+}
+
+/// Definitions that were read: a page has many licenses of few items.
+#[derive(Default)]
+pub struct Definitions(RefCell<HashMap<String, ItemDefinition>>);
+
+impl Definitions {
+    /// A license joined with its definition's document and the customer of its ticket.
+    pub fn found(&self, row: &Reader<'_>) -> Result<FoundLicense, StoreError> {
+        let read = |text: &str| {
+            let mut known = self.0.borrow_mut();
+            if let Some(definition) = known.get(text) {
+                return Some(definition.clone());
+            }
+            let definition = document::read_item(text)?;
+            known.insert(text.to_owned(), definition.clone());
+            Some(definition)
+        };
+        Ok(FoundLicense { line: license_of(row, read)?, customer: row.customer("customer")? })
+    }
+}
+
+fn license_of(
+    row: &Reader<'_>,
+    definition: impl Fn(&str) -> Option<ItemDefinition>,
+) -> Result<LicenseLine, StoreError> {
     let shares = |column| row.map(column, |text: Option<String>| document::read_shares(text.as_deref()));
     let (carried, withdrawn_carried) = (shares("carried")?, shares("withdrawn_carried")?);
     let had_been_active: u32 = withdrawn_carried.iter().map(|share| share.quantity).sum();
@@ -61,7 +92,7 @@ pub fn license(row: &Reader<'_>) -> Result<LicenseLine, StoreError> {
         ticket: TicketId(row.bytes("ticket")?),
         order: row.map("order_id", |text: String| OrderId::new(text).ok())?,
         position: row.small("position")?,
-        item: row.map("document", |text: String| document::read_item(&text))?,
+        item: row.map("document", |text: String| definition(&text))?,
         quantity: row.small("quantity")?,
         generation: row.small("generation")?,
         ledger: Ledger {
@@ -301,11 +332,6 @@ pub fn preactivation(row: &Reader<'_>) -> Result<(PreActivation, bool), StoreErr
         version: row.number("version")?,
     };
     Ok((record, row.get("done")?))
-}
-
-/// A license joined with its definition's document and the customer of its ticket.
-pub fn found(row: &Reader<'_>) -> Result<FoundLicense, StoreError> {
-    Ok(FoundLicense { line: license(row)?, customer: row.customer("customer")? })
 }
 
 /// An activation with the step it waits for, and the license's order, customer and item.

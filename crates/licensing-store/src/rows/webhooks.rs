@@ -4,7 +4,7 @@ use licensing_core::event::Action;
 use licensing_core::webhook::{Lease, Parked, Progress, Webhook};
 
 use super::Reader;
-use crate::StoreError;
+use crate::{StoreError, Usage};
 
 /// The actions of a receiver as they are stored.
 #[must_use]
@@ -64,4 +64,9 @@ pub fn parked(row: &Reader<'_>) -> Result<Parked, StoreError> {
 /// Number of the newest event.
 pub fn last_event(row: &Reader<'_>) -> Result<u64, StoreError> {
     row.number("last")
+}
+
+/// What was counted in a month.
+pub fn usage(row: &Reader<'_>) -> Result<Usage, StoreError> {
+    Ok(Usage { activations: row.number("activations")?, told: row.number("told")? > 0 })
 }

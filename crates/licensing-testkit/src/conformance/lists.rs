@@ -145,12 +145,12 @@ pub fn every_state_of_a_license_is_found(store: Subject) {
             line.item.update = is_update.then(|| update.clone());
             line.ledger = Ledger {
                 fresh: bit(0),
-                carried: vec![used.clone(); bit(1) as usize],
+                carried: vec![used; bit(1) as usize],
                 activating: bit(2),
                 active: bit(3),
                 returning: bit(4),
                 withdrawn_fresh: bit(5),
-                withdrawn_carried: vec![used.clone(); bit(5) as usize],
+                withdrawn_carried: vec![used; bit(5) as usize],
             };
             line.quantity = (0..5).map(bit).sum::<u32>() + 2 * bit(5);
             (line.wanted_back, line.replaced_by) = (wanted_back, replaced.then_some(id(1)));

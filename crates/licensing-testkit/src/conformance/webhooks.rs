@@ -1,10 +1,10 @@
-//! Receivers of events: how far each has come, and what is put aside.
+//! Receivers of events: how far each has come, and what is put aside; and what is counted by month.
 
 use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::{Action, Event};
 use licensing_core::webhook::{Lease, Parked, Progress, Webhook};
-use licensing_store::{CommitError, EventQuery, ParkedQuery};
+use licensing_store::{CommitError, EventQuery, ParkedQuery, Usage};
 
 use super::records::{commit, keeps_versions};
 use crate::conformance::Subject;
@@ -142,4 +142,48 @@ pub fn the_newest_event_is_known(store: Subject) {
         let query = EventQuery { after: last, limit: 9, ..EventQuery::default() };
         assert_eq!(block_on(store.events(query)), Ok(vec![]));
     }
+}
+
+/// Activations are counted by month in parts; nobody passes a limit, and that it is near is noted once.
+pub fn activations_are_counted(store: Subject) {
+    let count = |month, shard, count, limit, told| {
+        commit(&store, Change::CountActivations { month, shard, count, limit, told })
+    };
+    let usage = |month| block_on(store.usage(month)).expect("a count");
+    assert_eq!(usage(202_611), Usage::default());
+    assert_eq!(count(202_611, 0, 3, Some(10), false), Ok(()));
+    assert_eq!(count(202_611, 7, 4, None, false), Ok(()));
+    assert_eq!(count(202_612, 7, 1, None, false), Ok(()));
+    assert_eq!(usage(202_611), Usage { activations: 7, told: false });
+    assert_eq!(count(202_611, 0, 4, Some(10), false), CONFLICT, "beyond the limit in all parts");
+    assert_eq!(count(202_611, 0, 2, Some(10), true), Ok(()));
+    assert_eq!(usage(202_611), Usage { activations: 9, told: true });
+    assert_eq!(count(202_611, 0, 1, Some(10), true), CONFLICT, "told already");
+    assert_eq!(count(202_611, 0, 1, Some(10), false), Ok(()));
+    assert_eq!(count(202_611, 0, 1, Some(10), false), CONFLICT);
+    assert_eq!(count(202_611, 3, 5, None, false), Ok(()), "who is not limited");
+    assert_eq!(usage(202_611), Usage { activations: 15, told: true });
+    assert_eq!(usage(202_612), Usage { activations: 1, told: false });
+
+    // Many at once: as many as there is room for, and not one more.
+    let counted: u32 = std::thread::scope(|scope| {
+        let writer = |_| {
+            scope.spawn(|| {
+                let tries = (0..10).map(|_| {
+                    let change = Change::CountActivations {
+                        month: 202_701,
+                        shard: 0,
+                        count: 1,
+                        limit: Some(25),
+                        told: false,
+                    };
+                    u32::from(commit(&store, change).is_ok())
+                });
+                tries.sum::<u32>()
+            })
+        };
+        let writers: Vec<_> = (0..8).map(writer).collect();
+        writers.into_iter().map(|writer| writer.join().expect("a writer")).sum()
+    });
+    assert_eq!((counted, usage(202_701).activations), (25, 25));
 }

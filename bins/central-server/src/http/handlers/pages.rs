@@ -29,7 +29,8 @@ pub(in crate::http) async fn metrics(call: Call) -> Result<Answer, Failure> {
     let service = call.app.service();
     // Metrics without counts are better than none while the database is away.
     let counts = service.store().counts().await.ok();
-    let body = service.metrics().render(counts, service.now());
+    let activations = service.activations_of_month().await.ok();
+    let body = service.metrics().render(counts, activations, service.now());
     Ok(text("text/plain; version=0.0.4; charset=utf-8", body))
 }
 
