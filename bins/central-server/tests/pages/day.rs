@@ -1,5 +1,4 @@
 //! A vendor's day: items, an order, its activation by a customer, a re-activation that waits for him, search.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::path::{Path, PathBuf};
 
