@@ -1,5 +1,4 @@
 //! Every language says the same, and what templates ask for is there.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::collections::BTreeSet;
 use std::path::Path;

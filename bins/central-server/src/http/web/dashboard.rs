@@ -29,8 +29,8 @@ async fn waiting(visit: &Visit, name: &str, query: &[(&str, &str)]) -> Result<Op
     Ok(Some(value(visit.look(name, &[], query).await?)))
 }
 
-/// Width and height of the plot, in its own units, and what is left below for the days.
-const PLOT: (u64, u64) = (720, 180);
+/// Width and height of the plot, in its own units.
+const PLOT: (u64, u64) = (1000, 200);
 
 /// The plot of the last days: a line for each of what was created, activated and returned.
 async fn activity(visit: &Visit) -> Result<Option<Value>, Failure> {
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn lines_stay_inside_the_plot() {
-        assert_eq!(points(&[0, 2, 4], 4), "0,180 360,90 720,0");
-        assert_eq!(points(&[0], 0), "0,180");
+        assert_eq!(points(&[0, 2, 4], 4), "0,200 500,100 1000,0");
+        assert_eq!(points(&[0], 0), "0,200");
         assert_eq!(points(&[], 7), "");
     }
 }

@@ -44,6 +44,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates!(
     "containers.html",
     "container.html",
     "approvals.html",
+    "held-orders.html",
     "events.html",
     "search.html",
     "problem.html",

@@ -88,6 +88,15 @@ pub static PAGES: &[Page] = &[
     post("page_deny", "/approvals/{id}/deny", Reader::Of("deny_approval"), |v| {
         Box::pin(licenses::act(v, "deny_approval"))
     }),
+    get("page_held_orders", "/held-orders", Reader::Of("list_held_orders"), |v| {
+        Box::pin(lists::held_orders(v))
+    }),
+    post("page_release_order", "/held-orders/{id}/release", Reader::Of("release_order"), |v| {
+        Box::pin(licenses::act(v, "release_order"))
+    }),
+    post("page_deny_order", "/held-orders/{id}/deny", Reader::Of("deny_order"), |v| {
+        Box::pin(licenses::act(v, "deny_order"))
+    }),
     get("page_events", "/events", Reader::Of("history"), |v| Box::pin(lists::events(v))),
     get("page_receipt", "/receipts/{hash}", Reader::Of("get_receipt"), |v| Box::pin(licenses::receipt(v))),
     get("page_search", "/search", Reader::Of("search"), |v| Box::pin(search::page(v))),

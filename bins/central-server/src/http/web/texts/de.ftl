@@ -273,6 +273,14 @@ first-grant-by = Schon freigegeben von
 valid-until = Gilt bis
 grant = Freigeben
 deny = Ablehnen
+held-orders = Wartende Bestellungen
+held-orders-lead = Bestellungen, die so groß sind, dass eine zweite Person sie freigeben muss. Eine freigegebene Bestellung wird angelegt, wenn sie noch einmal gesendet wird.
+held-orders-none = Keine Bestellung wartet auf eine zweite Person.
+release = Freigeben
+decided-by = Entschieden von
+state-waiting = wartet auf Sie
+state-released = freigegeben
+state-placed = angelegt
 
 # Suche
 search-title = Suche
@@ -302,6 +310,8 @@ done-blacklist-container = Der Container ist gesperrt.
 done-clear-container = Der Container wird wieder bedient.
 done-grant-approval = Freigegeben.
 done-deny-approval = Abgelehnt.
+done-release-order = Freigegeben. Wer die Bestellung eingegeben hat, sendet sie jetzt noch einmal.
+done-deny-order = Abgelehnt.
 
 # Probleme
 problem-title = Das hat nicht geklappt

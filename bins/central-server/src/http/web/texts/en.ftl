@@ -273,6 +273,14 @@ first-grant-by = Granted already by
 valid-until = Can be used until
 grant = Grant
 deny = Deny
+held-orders = Orders that wait
+held-orders-lead = Orders so large that a second person has to release them. A released order is placed when it is sent again.
+held-orders-none = No order waits for a second person.
+release = Release
+decided-by = Decided by
+state-waiting = waiting for you
+state-released = released
+state-placed = placed
 
 # Search
 search-title = Search
@@ -302,6 +310,8 @@ done-blacklist-container = The container is blacklisted.
 done-clear-container = The container is served again.
 done-grant-approval = Granted.
 done-deny-approval = Denied.
+done-release-order = Released. Whoever has entered the order sends it again now.
+done-deny-order = Denied.
 
 # Problems
 problem-title = That did not work
