@@ -243,7 +243,7 @@ mod tests {
             away.failed(&nothing, &pauses, None, now, &mut entropy);
             assert_eq!(away.dead_at, None);
             let pause = away.next_at.secs_since(now);
-            assert!(pause >= 5 && pause <= PROBE_SECS + PROBE_SECS / 8, "{pause}");
+            assert!((5..=PROBE_SECS + PROBE_SECS / 8).contains(&pause), "{pause}");
             if refused.dead_at.is_none() {
                 refused.failed(&others, &pauses, None, now, &mut entropy);
             }
