@@ -30,6 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "http-edge",
             "http-pages",
             "licensing-core",
+            "licensing-qr",
             "licensing-wire",
             "licensing-store",
             "licensing-store-sqlite",

@@ -1,8 +1,11 @@
 //! The vendor's pages: who may see which, that nothing entered is ever more than text, and a vendor's day in a real
 //! Chromium.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 #[path = "pages/day.rs"]
 mod day;
+#[path = "pages/people.rs"]
+mod people;
 #[path = "pages/roles.rs"]
 mod roles;
 #[path = "pages/texts.rs"]

@@ -1,5 +1,4 @@
 //! The server asked by a program that knows nothing of it but its OpenAPI document: no request makes it fail.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};

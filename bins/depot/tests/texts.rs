@@ -90,22 +90,41 @@ const NOT_FOR_CUSTOMERS: &[&str] = &[
     "card_error",
     "input_unreadable",
     "output_unwritable",
+    "problems_found",
+    "settings_invalid",
+    "sign_in_failed",
+    "sign_in_waits",
+    "second_factor_needed",
+    "second_factor_wrong",
+    "second_factor_not_due",
+    "second_factor_exists",
+    "second_factor_unknown",
+    "password_change_needed",
+    "password_unsuitable",
+    "password_wrong",
+    "origin_refused",
+    "user_exists",
+    "user_unknown",
+    "second_person_needed",
+    "order_held",
+    "held_order_unknown",
+    "held_order_decided",
+    "last_admin_user",
 ];
 
 #[test]
 fn every_language_says_everything_and_nothing_else() {
     let (_, english) = BUILT_IN[0];
-    for language in ["de"] {
-        let problem = |key: &&str| key.starts_with("problem-") && key != &"problem-title";
-        let translated: BTreeSet<&str> =
-            BUILT_IN.iter().filter(|(of, _)| *of == language).flat_map(|(_, text)| keys(text)).collect();
-        let missing: Vec<&str> = keys(english).into_iter().filter(|key| !translated.contains(key)).collect();
-        assert!(missing.is_empty(), "{language} misses {missing:?}");
-        let known = keys(english);
-        let surplus: Vec<&str> =
-            translated.iter().copied().filter(|key| !known.contains(key) && !problem(key)).collect();
-        assert!(surplus.is_empty(), "{language} has {surplus:?}, which English has not");
-    }
+    let language = "de";
+    let problem = |key: &&str| key.starts_with("problem-") && key != &"problem-title";
+    let translated: BTreeSet<&str> =
+        BUILT_IN.iter().filter(|(of, _)| *of == language).flat_map(|(_, text)| keys(text)).collect();
+    let missing: Vec<&str> = keys(english).into_iter().filter(|key| !translated.contains(key)).collect();
+    assert!(missing.is_empty(), "{language} misses {missing:?}");
+    let known = keys(english);
+    let surplus: Vec<&str> =
+        translated.iter().copied().filter(|key| !known.contains(key) && !problem(key)).collect();
+    assert!(surplus.is_empty(), "{language} has {surplus:?}, which English has not");
 }
 
 #[test]

@@ -94,10 +94,10 @@ impl Progress {
         self.lease.is_none_or(|lease| lease.holder == *holder || lease.until <= now)
     }
 
-    /// It took something.
-    pub const fn taken(&mut self, now: Timestamp) {
-        self.failing_since = None;
-        self.taken_at = Some(now);
+    /// It took something; not before the failures that are over with it.
+    pub fn taken(&mut self, now: Timestamp) {
+        let after = self.failing_since.take().map_or(now, |since| now.max(since));
+        self.taken_at = Some(after);
     }
 
     /// It took nothing. Within the second in which it last took something, that counts as the next one: so which came
@@ -243,7 +243,7 @@ mod tests {
             away.failed(&nothing, &pauses, None, now, &mut entropy);
             assert_eq!(away.dead_at, None);
             let pause = away.next_at.secs_since(now);
-            assert!(pause >= 5 && pause <= PROBE_SECS + PROBE_SECS / 8, "{pause}");
+            assert!((5..=PROBE_SECS + PROBE_SECS / 8).contains(&pause), "{pause}");
             if refused.dead_at.is_none() {
                 refused.failed(&others, &pauses, None, now, &mut entropy);
             }
@@ -257,6 +257,7 @@ mod tests {
         let (pauses, mut entropy) = ([1], TestEntropy::new(3));
         // One is refused, another taken, a third refused: all at once.
         let mut progress = Progress::new("erp".to_owned(), 7);
+        progress.taken(START);
         progress.failed(START);
         let mut first = Parked { since: progress.put_aside_at(START), ..parked() };
         progress.taken(START);

@@ -23,7 +23,11 @@ struct Modules {
 
 impl Modules {
     fn of(part: &Part) -> Result<Self, QrError> {
-        let code = QrCode::with_error_correction_level(part.to_string(), EcLevel::M);
+        Self::of_text(&part.to_string())
+    }
+
+    fn of_text(text: &str) -> Result<Self, QrError> {
+        let code = QrCode::with_error_correction_level(text, EcLevel::M);
         let code = code.map_err(|_| QrError::FileTooLong)?;
         let (inner, width) = (code.width(), code.width() + 2 * QUIET);
         let mut dark = vec![false; width * width];
@@ -44,7 +48,18 @@ impl Modules {
 /// # Errors
 /// [`QrError::FileTooLong`]: no code holds so much.
 pub fn svg(part: &Part) -> Result<String, QrError> {
-    let modules = Modules::of(part)?;
+    Ok(drawn(&Modules::of(part)?))
+}
+
+/// A text as SVG, for the camera of any phone: an address, or a secret for an authenticator app.
+///
+/// # Errors
+/// [`QrError::FileTooLong`]: no code holds so much.
+pub fn svg_text(text: &str) -> Result<String, QrError> {
+    Ok(drawn(&Modules::of_text(text)?))
+}
+
+fn drawn(modules: &Modules) -> String {
     let width = modules.width;
     let mut path = String::new();
     for y in 0..width {
@@ -58,11 +73,11 @@ pub fn svg(part: &Part) -> Result<String, QrError> {
         }
     }
     let pixels = width * PIXELS;
-    Ok(format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{pixels}\" height=\"{pixels}\" viewBox=\"0 0 {width} {width}\" \
          shape-rendering=\"crispEdges\"><path fill=\"#fff\" d=\"M0 0h{width}v{width}h-{width}z\"/>\
          <path d=\"{path}\"/></svg>"
-    ))
+    )
 }
 
 /// A code as PNG.

@@ -14,7 +14,7 @@ mod draw;
 mod part;
 mod picture;
 
-pub use draw::{png, svg, terminal};
+pub use draw::{png, svg, svg_text, terminal};
 pub use part::{Collector, Part, encode};
 pub use picture::{PICTURE_BYTES_MAX, PIXELS_MAX, read_picture};
 

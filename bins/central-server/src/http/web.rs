@@ -1,6 +1,7 @@
 //! The vendor's pages: the routes of the JSON interface in other words. A page asks routes of the table, each of which
 //! admits it as it admits a program; nothing here decides or reads the database.
 
+mod account;
 mod dashboard;
 mod forms;
 mod frame;
@@ -9,6 +10,7 @@ mod licenses;
 mod lists;
 mod orders;
 mod pages;
+mod people;
 mod search;
 mod session;
 mod visit;

@@ -33,8 +33,8 @@ async fn activations_of_a_month_are_limited_and_nothing_that_ends_something_is()
     let granted = world.post("/api/v1/activations", &first, None, Some("key-0")).await;
     assert_eq!(granted.status, 200, "{granted:?}");
     devices[0].import(&granted);
-    for at in 1..3 {
-        let answer = activate(&world, &ticket, &license, &mut devices[at], &format!("key-{at}")).await;
+    for (at, device) in devices.iter_mut().enumerate().take(3).skip(1) {
+        let answer = activate(&world, &ticket, &license, device, &format!("key-{at}")).await;
         assert_eq!(answer.status, 200, "{answer:?}");
     }
     let refused = activate(&world, &ticket, &license, &mut devices[3], "key-3").await;

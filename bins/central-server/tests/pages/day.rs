@@ -1,5 +1,4 @@
 //! A vendor's day: items, an order, its activation by a customer, a re-activation that waits for him, search.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +50,8 @@ fn day(languages: &str, pictures: Option<PathBuf>) {
     vendor.browser.click(".files a");
     let file = std::fs::read_to_string(vendor.browser.downloaded(downloads.path())).unwrap();
     assert!(file.contains("PAD-PRO") && !file.contains("LAB"), "{file}");
+    vendor.open("/held-orders");
+    vendor.look("vendor-held-orders-none");
     vendor.open("/orders/none");
     vendor.look("vendor-problem");
     vendor.browser.click(".who button");

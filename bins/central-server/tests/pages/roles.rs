@@ -1,5 +1,4 @@
 //! Who may see which page, and that what somebody entered is shown and never run.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use axum::body::Body;
 use axum::http::Request;

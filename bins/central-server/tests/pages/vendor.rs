@@ -1,5 +1,4 @@
 //! A central server as a process, and a vendor at his browser who looks at every page he sees.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

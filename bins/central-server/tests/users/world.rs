@@ -1,4 +1,5 @@
 //! A server with users, and browsers that visit it.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

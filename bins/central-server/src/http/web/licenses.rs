@@ -55,6 +55,7 @@ pub(super) async fn act(visit: &Visit, name: &str) -> Result<Shown, Failure> {
     }
     let back = match name {
         "grant_approval" | "deny_approval" => "/approvals?pending=true&".to_owned(),
+        "release_order" | "deny_order" => "/held-orders?".to_owned(),
         "blacklist_container" | "clear_container" => format!("/containers/{}?", part(id)),
         _ => format!("/licenses/{}?", part(id)),
     };

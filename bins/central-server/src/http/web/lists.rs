@@ -42,7 +42,10 @@ async fn list(visit: &Visit, name: &str, template: &'static str, newest: bool) -
     let filtered = query.iter().any(|(key, _)| !matches!(*key, "after" | "limit" | "newest"));
     query.retain(|(key, _)| *key != "limit");
     query.push(("limit", ENTRIES));
-    if newest && !query.iter().any(|(key, _)| *key == "newest") {
+    if newest
+        && known.iter().any(|(known, _)| *known == "newest")
+        && !query.iter().any(|(key, _)| *key == "newest")
+    {
         query.push(("newest", "true"));
     }
     let (data, problem) = match visit.look(name, &[], &query).await {
@@ -86,6 +89,10 @@ pub(super) async fn containers(visit: &Visit) -> Result<Shown, Failure> {
 
 pub(super) async fn approvals(visit: &Visit) -> Result<Shown, Failure> {
     list(visit, "list_approvals", "approvals.html", true).await
+}
+
+pub(super) async fn held_orders(visit: &Visit) -> Result<Shown, Failure> {
+    list(visit, "list_held_orders", "held-orders.html", false).await
 }
 
 pub(super) async fn events(visit: &Visit) -> Result<Shown, Failure> {

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use crate::http::Verb;
 use crate::http::web::visit::{Shown, Visit};
-use crate::http::web::{dashboard, items, licenses, lists, orders, search, session};
+use crate::http::web::{account, dashboard, items, licenses, lists, orders, people, search, session};
 use crate::service::Failure;
 
 /// Who may read a page.
@@ -45,10 +45,58 @@ const fn post(name: &'static str, path: &'static str, reader: Reader, maker: Mak
     Page { name, verb: Verb::Post, path, reader, maker }
 }
 
+/// Where the code of the second factor is entered.
+pub(super) const CODE_PATH: &str = "/sign-in/code";
+/// Where an own password is set.
+pub(super) const PASSWORD_PATH: &str = "/account/password";
+
 /// Every page.
 pub static PAGES: &[Page] = &[
     get("page_sign_in", "/sign-in", Reader::Anybody, |v| Box::pin(session::sign_in_page(v))),
     post("page_sign_in_send", "/sign-in", Reader::Anybody, |v| Box::pin(session::sign_in(v))),
+    get("page_code", CODE_PATH, Reader::User, |v| Box::pin(account::code_page(v))),
+    post("page_enter_code", CODE_PATH, Reader::User, |v| Box::pin(account::enter_code(v))),
+    get("page_account", "/account", Reader::User, |v| Box::pin(account::page(v))),
+    get("page_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::password_page(v))),
+    post("page_change_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::change_password(v))),
+    post("page_second_factor", "/account/second-factor", Reader::User, |v| {
+        Box::pin(account::begin_second_factor(v))
+    }),
+    post("page_confirm_factor", "/account/second-factor/confirm", Reader::User, |v| {
+        Box::pin(account::confirm_second_factor(v))
+    }),
+    post("page_remove_factor", "/account/second-factor/remove", Reader::User, |v| {
+        Box::pin(account::remove_second_factor(v))
+    }),
+    post("page_end_sessions", "/account/sessions/end", Reader::User, |v| {
+        Box::pin(account::end_other_sessions(v))
+    }),
+    get("page_users", "/users", Reader::Of("list_users"), |v| Box::pin(people::users(v))),
+    post("page_create_user", "/users", Reader::Of("create_user"), |v| Box::pin(people::create_user(v))),
+    get("page_user", "/users/{id}", Reader::Of("get_user"), |v| Box::pin(people::user(v))),
+    post("page_roles", "/users/{id}/roles", Reader::Of("change_roles"), |v| {
+        Box::pin(people::act(v, "change_roles"))
+    }),
+    post("page_disable", "/users/{id}/disable", Reader::Of("disable_user"), |v| {
+        Box::pin(people::act(v, "disable_user"))
+    }),
+    post("page_enable", "/users/{id}/enable", Reader::Of("enable_user"), |v| {
+        Box::pin(people::act(v, "enable_user"))
+    }),
+    post("page_reset_password", "/users/{id}/password", Reader::Of("reset_password"), |v| {
+        Box::pin(people::act(v, "reset_password"))
+    }),
+    post("page_lost_factor", "/users/{id}/second-factor", Reader::Of("remove_second_factor"), |v| {
+        Box::pin(people::act(v, "remove_second_factor"))
+    }),
+    post("page_end_users_sessions", "/users/{id}/sessions", Reader::Of("end_sessions"), |v| {
+        Box::pin(people::act(v, "end_sessions"))
+    }),
+    get("page_tokens", "/tokens", Reader::Of("list_tokens"), |v| Box::pin(people::tokens(v))),
+    post("page_create_token", "/tokens", Reader::Of("create_token"), |v| Box::pin(people::create_token(v))),
+    post("page_revoke_token", "/tokens/{id}/revoke", Reader::Of("revoke_token"), |v| {
+        Box::pin(people::revoke_token(v))
+    }),
     post("page_sign_out", "/sign-out", Reader::User, |v| Box::pin(session::sign_out(v))),
     post("page_language", "/language", Reader::Anybody, |v| Box::pin(session::language(v))),
     get("page_dashboard", "/", Reader::User, |v| Box::pin(dashboard::page(v))),
@@ -87,6 +135,15 @@ pub static PAGES: &[Page] = &[
     }),
     post("page_deny", "/approvals/{id}/deny", Reader::Of("deny_approval"), |v| {
         Box::pin(licenses::act(v, "deny_approval"))
+    }),
+    get("page_held_orders", "/held-orders", Reader::Of("list_held_orders"), |v| {
+        Box::pin(lists::held_orders(v))
+    }),
+    post("page_release_order", "/held-orders/{id}/release", Reader::Of("release_order"), |v| {
+        Box::pin(licenses::act(v, "release_order"))
+    }),
+    post("page_deny_order", "/held-orders/{id}/deny", Reader::Of("deny_order"), |v| {
+        Box::pin(licenses::act(v, "deny_order"))
     }),
     get("page_events", "/events", Reader::Of("history"), |v| Box::pin(lists::events(v))),
     get("page_receipt", "/receipts/{hash}", Reader::Of("get_receipt"), |v| Box::pin(licenses::receipt(v))),

@@ -7,7 +7,7 @@ use crate::http::web::visit::{Shown, Visit};
 use crate::service::Failure;
 
 /// An address of this server; anything else is the first page.
-fn inside(path: &str) -> &str {
+pub(super) fn inside(path: &str) -> &str {
     let sound = path.starts_with('/')
         && !path.starts_with("//")
         && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
@@ -20,11 +20,7 @@ pub(super) async fn sign_in_page(visit: &Visit) -> Result<Shown, Failure> {
 
 pub(super) async fn sign_in(visit: &Visit) -> Result<Shown, Failure> {
     let form = &visit.form;
-    let code = Some(form.get("code").trim()).filter(|code| !code.is_empty());
-    let mut body = json!({"name": form.get("name").trim(), "password": form.get("password")});
-    if let Some(code) = code {
-        body["code"] = code.into();
-    }
+    let body = json!({"name": form.get("name").trim(), "password": form.get("password")});
     let next = inside(form.get("next")).to_owned();
     match visit.answer_of("sign_in", &[], &[], Some(body)).await {
         Ok(answer) => Ok(Shown::SignedIn(next, answer.cookie)),

@@ -11,6 +11,7 @@ use data_encoding::BASE64URL_NOPAD;
 use http_pages::headers::{LANGUAGE_COOKIE, cookie, language_cookie, policy, text};
 use http_pages::{Form, Translator};
 use licensing_core::random;
+use licensing_core::user::session::Standing;
 use licensing_wire::binary::to_hex;
 use licensing_wire::problem::Problem;
 use minijinja::{Value, context};
@@ -21,7 +22,7 @@ use crate::http::authorized::{Authorized, Credential, Sender, origin_refused, se
 use crate::http::handlers::Call;
 use crate::http::route::{Access, ROUTES, Route};
 use crate::http::web::frame::Frame;
-use crate::http::web::pages::{Page, Reader};
+use crate::http::web::pages::{CODE_PATH, PASSWORD_PATH, Page, Reader};
 use crate::http::web::response;
 use crate::http::{App, Verb, body, dispatch, respond};
 use crate::service::{Answer, Cookie, Failure};
@@ -168,6 +169,19 @@ impl Visit {
         if self.who.is_none() && page.reader != Reader::Anybody {
             let next = if page.verb == Verb::Get { self.here() } else { "/".to_owned() };
             return Ok(Some(Shown::To(format!("/sign-in?{}", encode(&[("next", &next)])))));
+        }
+        if page.reader != Reader::Anybody && page.name != "page_sign_out" {
+            let standing =
+                self.who.as_ref().and_then(|who| who.visitor().ok()).map(|visitor| visitor.standing);
+            let first = match standing {
+                Some(Standing::CodeNeeded) => CODE_PATH,
+                Some(Standing::PasswordNeeded) => PASSWORD_PATH,
+                Some(Standing::Full) | None => page.path,
+            };
+            if first != page.path {
+                let next = if page.verb == Verb::Get { self.here() } else { "/".to_owned() };
+                return Ok(Some(Shown::To(format!("{first}?{}", encode(&[("next", &next)])))));
+            }
         }
         if let Reader::Of(name) = page.reader {
             // Asked as every request of this route is; only a page that is looked at may be come to from anywhere.
