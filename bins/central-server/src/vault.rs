@@ -67,12 +67,6 @@ impl Vault {
         keyed_hash(&self.pepper, "recovery code", parts.as_bytes())
     }
 
-    /// What every form in a session carries: proof that it is one of our pages that was sent.
-    #[must_use]
-    pub fn form_token(&self, session: &Digest) -> String {
-        to_hex(&keyed_hash(&self.pepper, "form", session))
-    }
-
     /// Encrypts bytes for the database under a key of their own, bound to `aad`.
     #[must_use]
     pub fn seal(&self, domain: &str, plain: &[u8], aad: &[u8], entropy: &mut dyn Entropy) -> Vec<u8> {
