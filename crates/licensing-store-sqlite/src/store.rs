@@ -181,19 +181,26 @@ impl SqliteStore {
     pub fn integrity(&self) -> StoreFuture<'_, bool> {
         let path = self.path.clone();
         self.threads.read(move |db| {
-            // SQLite writes whole pages, and reads what is cut off of the last one as zeros.
-            let length =
-                std::fs::metadata(&path).map_err(|error| StoreError::Unavailable(error.to_string()))?.len();
-            let page: i64 = db
-                .pragma_query_value(None, "page_size", |row| row.get(0))
-                .map_err(|error| store_error(&error))?;
-            let whole = u64::try_from(page).is_ok_and(|page| length.is_multiple_of(page));
             let result: String = db
                 .pragma_query_value(None, "integrity_check", |row| row.get(0))
                 .map_err(|error| store_error(&error))?;
-            Ok(whole && result == "ok")
+            Ok(result == "ok" && ends_whole(db, &path)?)
         })
     }
+}
+
+/// Whether the file has all of its last page: SQLite reads what is cut off as zeros. As long as there is a log, the page
+/// may be in that: the power can go while the log is moved into the file.
+fn ends_whole(db: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Ok(true);
+    }
+    let length = std::fs::metadata(path).map_err(rows::unavailable)?.len();
+    let page: i64 =
+        db.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(|error| store_error(&error))?;
+    Ok(u64::try_from(page).is_ok_and(|page| length.is_multiple_of(page)))
 }
 
 impl Store for SqliteStore {
