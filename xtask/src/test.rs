@@ -40,20 +40,6 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         "-D",
         "warnings",
     ]))?;
-    step(started, "each library alone: a feature that leaks in from a neighbour would hide otherwise");
-    const ALONE: [&str; 8] = [
-        "licensing-core",
-        "licensing-wire",
-        "licensing-store",
-        "licensing-store-postgres",
-        "container-sim",
-        "licensing-client",
-        "licensing-qr",
-        "license-runtime",
-    ];
-    for alone in ALONE {
-        run(cargo().args(["check", "--quiet", "--locked", "--package", alone]))?;
-    }
     step(started, "documentation");
     let mut doc = cargo();
     doc.args(["doc", "--workspace", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings");
@@ -69,8 +55,9 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
         toolkits.join().map_err(|_| anyhow::anyhow!("installing foreign programs failed"))?;
     let postgres = postgres()?;
     chromium()?;
-    // Beside the tests, most of which wait more than they compute: building cargo-deny takes minutes.
-    let crates = std::thread::spawn(check_crates);
+    // Beside the tests, most of which wait more than they compute: building cargo-deny, and the libraries with other
+    // features, takes minutes.
+    let crates = std::thread::spawn(|| check_crates().and_then(|left_out| check_alone().map(|()| left_out)));
     let mut tests = cargo();
     // All that fails is told at once.
     tests.args(["test", "--workspace", "--locked", "--no-fail-fast", "--features", FEATURES]);
@@ -88,7 +75,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     stories.env(soap_clients::VARIABLE, &toolkits).env(licensing_testkit::python::VARIABLE, &python);
     passed += count_passed(&mut stories)?;
     passed += zoo(started)?;
-    step(started, "licences, sources and banned crates");
+    step(started, "licences, sources and banned crates, and each library alone");
     let left_out = crates.join().map_err(|_| anyhow::anyhow!("the check of the crates failed"))??;
     if long {
         passed += long_proofs(started, &commit, &postgres)?;
@@ -194,8 +181,27 @@ fn check_crates() -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Integration tests that bring their own databases: once is enough.
-const OWN_DATABASES: [&str; 4] = ["available", "moved", "processes", "relocate"];
+/// Each library as somebody else would use it: a feature that leaks in from a neighbour would hide otherwise.
+fn check_alone() -> Result<()> {
+    const ALONE: [&str; 8] = [
+        "licensing-core",
+        "licensing-wire",
+        "licensing-store",
+        "licensing-store-postgres",
+        "container-sim",
+        "licensing-client",
+        "licensing-qr",
+        "license-runtime",
+    ];
+    for alone in ALONE {
+        run(cargo().args(["check", "--quiet", "--locked", "--package", alone]))?;
+    }
+    Ok(())
+}
+
+/// Integration tests for which once is enough: they bring their own databases, or look at what a database has no part in
+/// (pages in a browser, options of the command line, pictures).
+const ONCE: [&str; 7] = ["available", "exit_codes", "moved", "pages", "processes", "qr", "relocate"];
 
 /// The integration tests of these programs, which run on the database that they are told.
 fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
@@ -206,7 +212,7 @@ fn stories_of(programs: &[&str]) -> Result<Vec<String>> {
             // A file, or a folder of several.
             if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
                 let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
-                names.extend(name.filter(|name| !OWN_DATABASES.contains(&name.as_str())));
+                names.extend(name.filter(|name| !ONCE.contains(&name.as_str())));
             }
         }
     }

@@ -29,7 +29,9 @@ pub(super) fn run(command: UserCommand) -> anyhow::Result<()> {
 }
 
 fn add(home: &Home, name: UserName, roles: Vec<Role>) -> anyhow::Result<()> {
-    let store = database(home)?.open()?;
+    // It runs the connections, so it has to be there as long as the store is.
+    let database = database(home)?;
+    let store = database.open()?;
     if block_on(store.user(name.clone()))?.is_some() {
         bail!(Refusal::new("user_exists", format!("there is a user {name} already")));
     }
@@ -44,7 +46,9 @@ fn add(home: &Home, name: UserName, roles: Vec<Role>) -> anyhow::Result<()> {
 }
 
 fn reset(home: &Home, name: &UserName, remove_second_factor: bool) -> anyhow::Result<()> {
-    let store = database(home)?.open()?;
+    // It runs the connections, so it has to be there as long as the store is.
+    let database = database(home)?;
+    let store = database.open()?;
     let find = || -> anyhow::Result<User> {
         let unknown = || Refusal::new("user_unknown", format!("there is no user {name}"));
         Ok(block_on(store.user(name.clone()))?.ok_or_else(unknown)?)
