@@ -11,7 +11,7 @@ use crate::edition::{Limits, month};
 use crate::service::{Failure, Service, actor};
 
 /// Parts of the count of a month, so that those who are not limited do not queue on one row.
-const SHARDS: u8 = 16;
+const SHARDS: u8 = 200;
 
 /// The limits, and what was last known of the count.
 #[derive(Debug)]
