@@ -19,6 +19,9 @@ use crate::data_dir::replace;
 /// the next contact of a container.
 const BETWEEN_MARKS: Duration = Duration::from_secs(5);
 
+/// Between two looks for a database that was away when the server started.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+
 /// An event that this server has seen in its database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
@@ -113,19 +116,53 @@ impl Served {
         Err(Refusal::new("database_restored", text).into())
     }
 
-    /// Moves the mark on, now and as long as it is polled.
-    pub async fn keep(self, store: &dyn Store) -> std::convert::Infallible {
+    /// The check of a server that starts: gives whether the database could be asked. One that is away is waited for.
+    ///
+    /// # Errors
+    /// As [`Served::check`], unless the database is away.
+    pub async fn begin(&self, store: &dyn Store) -> anyhow::Result<bool> {
+        match self.check(store).await {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) => {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "whether the database has what was served is asked later"
+                );
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Moves the mark on, now and as long as it is polled. Ends only when the database was not `checked` yet and turns
+    /// out not to have what was served.
+    pub async fn keep(self, store: &dyn Store, mut checked: bool) -> anyhow::Error {
         let mut told = None;
         loop {
-            let outcome = self.mark(store).await.map_err(|error| format!("{error:#}"));
-            // The same trouble is told once.
-            if let Err(error) = &outcome
-                && told.as_ref() != Some(error)
-            {
-                tracing::error!(error, "how far this server has come cannot be noted");
+            match self.mark(store).await {
+                Ok(()) => (checked, told) = (true, None),
+                Err(error) if !checked && error.is::<Refusal>() => return error,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    // The same trouble is told once.
+                    if told.as_ref() != Some(&error) {
+                        tracing::error!(error, "how far this server has come cannot be noted");
+                    }
+                    told = Some(error);
+                }
             }
-            told = outcome.err();
-            tokio::time::sleep(BETWEEN_MARKS).await;
+            tokio::time::sleep(if checked { BETWEEN_MARKS } else { BETWEEN_LOOKS }).await;
+        }
+    }
+
+    /// Moves the mark on for the last time; a database that is away is no reason to end with an error.
+    ///
+    /// # Errors
+    /// As [`Served::mark`], unless the database is away.
+    pub async fn at_end(&self, store: &dyn Store) -> anyhow::Result<()> {
+        match self.mark(store).await {
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) => Ok(()),
+            outcome => outcome,
         }
     }
 
@@ -180,6 +217,9 @@ mod tests {
         served.check(&store).await.unwrap();
         let said = served.check(&older).await.unwrap_err().to_string();
         assert!(said.contains("ends before event 2"), "{said}");
+        // Away when the server started, and older when it came back.
+        let error = served.clone().keep(&older, false).await;
+        assert!(error.to_string().contains("ends before event 2"), "{error}");
         log(&other, "first", 100).await;
         log(&other, "something else", 200).await;
         let said = served.check(&other).await.unwrap_err().to_string();

@@ -42,7 +42,7 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
     let database = Database::on(place, runtime.handle().clone());
     let service = service(data, &config, &database)?;
     let served = Served::at(data.served());
-    runtime.block_on(served.check(service.store()))?;
+    let checked = runtime.block_on(served.begin(service.store()))?;
     let listen = listen.unwrap_or(config.listen);
     runtime.block_on(async {
         let listener =
@@ -60,11 +60,11 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
             tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
         };
         tokio::select! {
-            never = served.clone().keep(service.store()) => match never {},
+            error = served.clone().keep(service.store(), checked) => return Err(error),
             () = serving => {}
         }
         tracing::info!("stopped");
-        served.mark(service.store()).await
+        served.at_end(service.store()).await
     })
 }
 
