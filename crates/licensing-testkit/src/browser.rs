@@ -6,6 +6,7 @@
 //! for what is a page of code.
 
 mod keys;
+mod look;
 mod program;
 mod site;
 mod wire;
@@ -17,6 +18,7 @@ use data_encoding::BASE64;
 use serde_json::{Value, json};
 
 pub use keys::{ENTER, SHIFT, SPACE, TAB};
+pub use look::{HIGH, NARROW, WIDE};
 pub use site::{Reply, Request, Site};
 
 use program::Driver;

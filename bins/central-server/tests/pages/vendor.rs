@@ -5,16 +5,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use licensing_testkit::browser::{Browser, Setup};
+use licensing_testkit::browser::{Browser, HIGH, Setup, WIDE};
 use serde_json::{Value, json};
 
 use crate::PASSWORD;
 
 const FIRM: &str = "6000010";
-/// Width of a small telephone, in CSS pixels: WCAG 2.2, 1.4.10.
-const NARROW: u32 = 320;
-const WIDE: u32 = 1_200;
-
 /// A program beside the server; built when this test is run alone.
 fn program(name: &str) -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_central-server")).with_file_name(name);
@@ -90,7 +86,7 @@ impl Vendor {
     pub(crate) fn new(server: &Server, languages: &str, pictures: Option<PathBuf>) -> Self {
         let browser = Browser::start(&Setup::default());
         browser.language(languages);
-        browser.size(WIDE, 900);
+        browser.size(WIDE, HIGH);
         Self { browser, server: server.address.clone(), pictures, seen: Vec::new() }
     }
 
@@ -134,44 +130,9 @@ impl Vendor {
             return;
         }
         self.seen.push(name.to_owned());
-        for (dark, width) in [(false, WIDE), (true, WIDE), (true, NARROW), (false, NARROW)] {
-            self.browser.size(width, 900);
-            self.browser.dark(dark);
-            let inside = self.browser.run("return document.documentElement.scrollWidth", &[]);
-            assert!(
-                inside.as_u64().is_some_and(|inside| inside <= u64::from(width)),
-                "{name}: {inside} > {width}"
-            );
-            self.accessible(name);
-            if let Some(folder) = self.pictures.as_ref().filter(|_| !name.contains("none")) {
-                let kind =
-                    (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
-                fs::create_dir_all(folder).unwrap();
-                let file = folder.join(format!("{name}-{}-{}.webp", kind.0, kind.1));
-                fs::write(file, self.browser.picture("webp")).unwrap();
-            }
-        }
-        self.browser.size(WIDE, 900);
-        self.browser.dark(false);
+        let pictures = self.pictures.as_deref().filter(|_| !name.contains("none"));
+        self.browser.look(name, pictures);
         self.quiet(name);
-    }
-
-    /// axe-core finds nothing.
-    #[track_caller]
-    fn accessible(&self, name: &str) {
-        if self.browser.run("return typeof window.axe === 'object'", &[]) != true {
-            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/axe/axe.min.js");
-            let axe = fs::read_to_string(file).unwrap();
-            // As a debugger does it, which no policy of the page forbids.
-            self.browser.cdp("Runtime.evaluate", &json!({ "expression": axe }));
-        }
-        let found = self.browser.run(
-            "return axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',
-                'wcag22aa', 'best-practice']}).then(result => result.violations.map(one => one.id + ': ' +
-                one.nodes.map(node => node.target.join(' ') + ' ' + node.failureSummary).join('; ')))",
-            &[],
-        );
-        assert_eq!(found, json!([]), "{name} at {}", self.browser.address());
     }
 
     /// The page has not broken its own policy, and nothing of a stranger has run.

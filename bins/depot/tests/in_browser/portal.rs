@@ -4,14 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use licensing_testkit::browser::{Browser, Setup};
+use licensing_testkit::browser::{Browser, HIGH, Setup, WIDE};
 use serde_json::{Value, json};
 
 use crate::world::World;
-
-/// Width of a small telephone, in CSS pixels: WCAG 2.2, 1.4.10.
-const NARROW: u32 = 320;
-const WIDE: u32 = 1_200;
 
 /// English and German, as browsers ask for them.
 pub(crate) const LANGUAGES: [&str; 2] = ["en-GB,en;q=0.9", "de-DE,de;q=0.9,en;q=0.5"];
@@ -45,7 +41,7 @@ impl Visitor {
     fn with(world: &World, languages: &str, setup: &Setup) -> Self {
         let browser = Browser::start(setup);
         browser.language(languages);
-        browser.size(WIDE, 900);
+        browser.size(WIDE, HIGH);
         let portal = world.portal.clone();
         Self { browser, portal, tickets: Vec::new(), pictures: None, seen: Vec::new() }
     }
@@ -95,39 +91,8 @@ impl Visitor {
         assert!(
             !self.browser.run("return document.documentElement.lang", &[]).as_str().unwrap_or("").is_empty()
         );
-        for (dark, width) in [(false, WIDE), (true, WIDE), (true, NARROW), (false, NARROW)] {
-            self.browser.size(width, 900);
-            self.browser.dark(dark);
-            let inside = self.browser.run("return document.documentElement.scrollWidth", &[]);
-            assert!(
-                inside.as_u64().is_some_and(|inside| inside <= u64::from(width)),
-                "{name}: {inside} > {width}"
-            );
-            self.accessible(name);
-            self.picture(name, dark, width);
-        }
-        self.browser.size(WIDE, 900);
-        self.browser.dark(false);
+        self.browser.look(name, self.pictures.as_deref());
         self.quiet(name);
-    }
-
-    /// axe-core finds nothing.
-    #[track_caller]
-    fn accessible(&self, name: &str) {
-        let is_there = self.browser.run("return typeof window.axe === 'object'", &[]);
-        if is_there != true {
-            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/axe/axe.min.js");
-            let axe = fs::read_to_string(file).expect("axe-core");
-            // As a debugger does it, which no policy of the page forbids.
-            self.browser.cdp("Runtime.evaluate", &json!({ "expression": axe }));
-        }
-        let found = self.browser.run(
-            "return axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa',
-                'wcag22aa', 'best-practice']}).then(result => result.violations.map(one => one.id + ': ' +
-                one.nodes.map(node => node.target.join(' ') + ' ' + node.failureSummary).join('; ')))",
-            &[],
-        );
-        assert_eq!(found, json!([]), "{name} at {}", self.browser.address());
     }
 
     /// The page has not broken its own policy, and no script has failed.
@@ -141,14 +106,6 @@ impl Visitor {
             let is_bad = complaint.contains("Content Security Policy") || complaint.contains("SEVERE");
             assert!(is_ours || !is_bad, "{name}: {complaint}");
         }
-    }
-
-    fn picture(&self, name: &str, dark: bool, width: u32) {
-        let Some(folder) = &self.pictures else { return };
-        let kind = (if width == NARROW { "narrow" } else { "wide" }, if dark { "dark" } else { "light" });
-        let file = folder.join(format!("{name}-{}-{}.webp", kind.0, kind.1));
-        fs::create_dir_all(folder).expect("a folder");
-        fs::write(file, self.browser.picture("webp")).expect("written");
     }
 
     /// Chooses a binding (`act`, `dongle`) for an activation or re-activation; the page of licenses follows.
