@@ -9,7 +9,7 @@ mod text;
 
 pub use assets::{Asset, Sources, files};
 pub use form::{Form, FormError};
-pub use text::{Texts, Translator};
+pub use text::{Problem, Texts, Translator};
 
 /// The looks that all pages share: variables for colours and sizes, and the common elements.
 pub const STYLE: &str = include_str!("base.css");

@@ -8,12 +8,28 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, ensure};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+use serde_json::{Value, json};
 use unic_langid::LanguageIdentifier;
 
 /// All languages.
 pub struct Texts {
     bundles: BTreeMap<String, FluentBundle<FluentResource>>,
     default: String,
+}
+
+/// A problem in the server's own words.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem<'a> {
+    /// Its stable code.
+    pub code: &'a str,
+    /// What happened.
+    pub title: &'a str,
+    /// The rule behind it.
+    pub rule: &'a str,
+    /// What to do next.
+    pub remedy: &'a str,
+    /// What it is called in the server's log.
+    pub incident: Option<&'a str>,
 }
 
 impl std::fmt::Debug for Texts {
@@ -108,6 +124,24 @@ impl Texts {
             [*language, short].into_iter().find(|language| self.has(language)).map(str::to_owned)
         });
         known.unwrap_or_else(|| self.default.clone())
+    }
+
+    /// A problem in a language, where it has the words, for a template; then `details` tells the server's own title, which
+    /// knows the case, beside the translated one.
+    #[must_use]
+    pub fn problem(&self, language: &str, problem: &Problem<'_>) -> Value {
+        let Problem { code, title, rule, remedy, incident } = *problem;
+        let key = format!("problem-{}", code.replace('_', "-"));
+        let find = |key: &str| self.find(language, key, &[]);
+        let shown = find(&key).unwrap_or_else(|| title.to_owned());
+        json!({
+            "code": code,
+            "details": if shown == title { "" } else { title },
+            "title": shown,
+            "rule": find(&format!("{key}.rule")).unwrap_or_else(|| rule.to_owned()),
+            "remedy": find(&format!("{key}.remedy")).unwrap_or_else(|| remedy.to_owned()),
+            "incident": incident,
+        })
     }
 
     /// A text that exists in a language.

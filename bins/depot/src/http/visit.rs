@@ -180,18 +180,9 @@ impl Visit {
 
     /// A problem in the visitor's language, with the server's own words where the two differ.
     pub(crate) fn shown(&self, problem: &Problem) -> serde_json::Value {
-        let key = format!("problem-{}", problem.code.replace('_', "-"));
-        let find = |key: &str| self.app.texts.find(&self.language, key, &[]);
-        let title = find(&key).unwrap_or_else(|| problem.title.clone());
-        let details = if title == problem.title { "" } else { &problem.title };
-        json!({
-            "code": problem.code,
-            "title": title,
-            "details": details,
-            "rule": find(&format!("{key}.rule")).unwrap_or_else(|| problem.rule.clone()),
-            "remedy": find(&format!("{key}.remedy")).unwrap_or_else(|| problem.remedy.clone()),
-            "incident": problem.incident,
-        })
+        let Problem { code, title, rule, remedy, incident, .. } = problem;
+        let told = http_pages::Problem { code, title, rule, remedy, incident: incident.as_deref() };
+        self.app.texts.problem(&self.language, &told)
     }
 }
 

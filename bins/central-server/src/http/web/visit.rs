@@ -218,11 +218,14 @@ impl Visit {
 
     /// Whether the reader may use a route.
     pub(super) fn may(&self, name: &str) -> bool {
-        let access = route(name).map(|route| route.access);
-        match (&self.who, access) {
-            (Some(who), Ok(Access::Vendor(permission))) => who.may(&self.app, permission),
-            (who, Ok(Access::User(_))) => who.is_some(),
-            (_, access) => access.is_ok(),
+        route(name).is_ok_and(|route| self.may_use(route))
+    }
+
+    fn may_use(&self, route: &Route) -> bool {
+        match (&self.who, route.access) {
+            (Some(who), Access::Vendor(permission)) => who.may(&self.app, permission),
+            (who, Access::User(_)) => who.is_some(),
+            _ => true,
         }
     }
 
@@ -275,23 +278,9 @@ impl Visit {
 
     /// A problem in the reader's language, with the server's own words where the two differ.
     pub(super) fn problem(&self, failure: &Failure) -> Value {
-        let problem = respond::described(failure, &self.id);
-        value(self.told(&problem))
-    }
-
-    fn told(&self, problem: &Problem) -> serde_json::Value {
-        let key = format!("problem-{}", problem.code.replace('_', "-"));
-        let find = |key: &str| Frame::get().ok().and_then(|frame| frame.texts.find(&self.language, key, &[]));
-        let title = find(&key).unwrap_or_else(|| problem.title.clone());
-        let details = if title == problem.title { "" } else { &problem.title };
-        json!({
-            "code": problem.code,
-            "title": title,
-            "details": details,
-            "rule": find(&format!("{key}.rule")).unwrap_or_else(|| problem.rule.clone()),
-            "remedy": find(&format!("{key}.remedy")).unwrap_or_else(|| problem.remedy.clone()),
-            "incident": problem.incident,
-        })
+        let Problem { code, title, rule, remedy, incident, .. } = &respond::described(failure, &self.id);
+        let told = http_pages::Problem { code, title, rule, remedy, incident: incident.as_deref() };
+        value(Frame::get().ok().map(|frame| frame.texts.problem(&self.language, &told)))
     }
 
     /// What went wrong, as a page.
@@ -350,7 +339,7 @@ impl Visit {
             .map(|(code, name)| json!({"code": code, "name": name, "chosen": code == self.language}))
             .collect();
         let can: Map<String, serde_json::Value> =
-            ROUTES.iter().map(|route| (route.name.to_owned(), self.may(route.name).into())).collect();
+            ROUTES.iter().map(|route| (route.name.to_owned(), self.may_use(route).into())).collect();
         let asked: Map<String, serde_json::Value> =
             self.query.iter().map(|(name, value)| (name.clone(), value.trim().into())).collect();
         let done = Some(self.asked("done")).filter(|done| !done.is_empty());
