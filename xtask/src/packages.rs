@@ -23,3 +23,29 @@ pub(crate) fn install(packages: &[&str], missing: &str) -> Result<()> {
     run(apt().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages))
         .with_context(|| missing.to_owned())
 }
+
+/// A package of Python at a version, in an environment of its own at `place`, which is made when it is not there.
+///
+/// # Errors
+/// There is no Python and none can be had, or the package cannot be installed.
+pub(crate) fn install_python(place: &Path, package: &str) -> Result<()> {
+    let environment = || quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
+    if !place.join("bin/python").exists() && environment().is_err() {
+        let needed = ["python3", "python3-venv"];
+        install(&needed, "install the packages python3 and python3-venv and run the tests again")?;
+        environment()?;
+    }
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    quiet(Command::new(place.join("bin/python")).args(pip).arg(package))
+}
+
+/// Runs a command without what it says.
+///
+/// # Errors
+/// It cannot be started, or fails.
+pub(crate) fn quiet(command: &mut Command) -> Result<()> {
+    let shown = format!("{command:?}");
+    let status = command.stdout(Stdio::null()).status().with_context(|| shown.clone())?;
+    anyhow::ensure!(status.success(), "{shown}: {status}");
+    Ok(())
+}

@@ -1,9 +1,7 @@
 //! Foreign programs in Python that the tests check the product with, in an environment of their own.
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result};
-use licensing_testkit::python::{PACKAGES, Package, folder, interpreter};
+use anyhow::Result;
+use licensing_testkit::python::{PACKAGES, Package, folder};
 
 use crate::packages;
 
@@ -23,20 +21,7 @@ fn ready(package: Package) -> Result<()> {
     if package.is_there() {
         return Ok(());
     }
-    let quiet = |command: &mut Command| -> Result<()> {
-        let shown = format!("{command:?}");
-        let status = command.stdout(Stdio::null()).status().with_context(|| shown.clone())?;
-        anyhow::ensure!(status.success(), "{shown}: {status}");
-        Ok(())
-    };
-    let environment = || quiet(Command::new("python3").args(["-m", "venv"]).arg(folder()));
-    if !interpreter().exists() && environment().is_err() {
-        let needed = ["python3", "python3-venv"];
-        packages::install(&needed, "install the packages python3 and python3-venv and run the tests again")?;
-        environment()?;
-    }
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    quiet(Command::new(interpreter()).args(pip).arg(format!("{}=={}", package.name, package.version)))?;
+    packages::install_python(&folder(), &format!("{}=={}", package.name, package.version))?;
     anyhow::ensure!(package.is_there(), "was installed and does not start");
     Ok(())
 }

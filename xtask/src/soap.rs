@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use licensing_testkit::soap_clients::{NODE_SOAP, TOOLKITS, Toolkit, ZEEP, folder};
 
-use crate::packages;
+use crate::packages::{self, install_python, quiet};
 
 /// Installs what is missing: gives the names of those that are there, with commas between them, and what was left out.
 pub(crate) fn install(heavy: bool) -> (String, Vec<String>) {
@@ -27,29 +27,13 @@ fn ready(toolkit: Toolkit) -> Result<()> {
     if toolkit.program().is_some() {
         return Ok(());
     }
-    let quiet = |command: &mut Command| -> Result<()> {
-        let shown = format!("{command:?}");
-        let status = command.stdout(Stdio::null()).status().with_context(|| shown.clone())?;
-        anyhow::ensure!(status.success(), "{shown}: {status}");
-        Ok(())
-    };
     let needed = toolkit.packages();
     let missing = format!("install the packages {} and run the tests again", needed.join(", "));
     let is_there = |program: &str| {
         Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
     };
     match toolkit {
-        Toolkit::Zeep => {
-            let place = folder().join("python");
-            let venv =
-                |place: &std::path::Path| quiet(Command::new("python3").args(["-m", "venv"]).arg(place));
-            if venv(&place).is_err() {
-                packages::install(needed, &missing)?;
-                venv(&place)?;
-            }
-            let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-            quiet(Command::new(place.join("bin/python")).args(pip).arg(format!("zeep=={ZEEP}")))?;
-        }
+        Toolkit::Zeep => install_python(&folder().join("python"), &format!("zeep=={ZEEP}"))?,
         Toolkit::Node => {
             if !is_there("npm") {
                 packages::install(needed, &missing)?;
