@@ -119,8 +119,29 @@ impl DeviceState {
     /// the clock in storage does not lag by [`CLOCK_LAG_MAX`].
     #[must_use]
     pub fn can_wait(&self, before: &Self, stored_clock: Timestamp) -> bool {
-        let lag = self.box_time.secs().saturating_sub(stored_clock.secs());
-        lag < CLOCK_LAG_MAX && Self { box_time: self.box_time, ..before.clone() } == *self
+        let Self {
+            serial,
+            identity,
+            sealing,
+            certificate,
+            test_host,
+            created_at,
+            box_time,
+            certified_time,
+            capacity,
+            firms,
+        } = self;
+        let lag = box_time.secs().saturating_sub(stored_clock.secs());
+        lag < CLOCK_LAG_MAX
+            && *serial == before.serial
+            && *identity == before.identity
+            && *sealing == before.sealing
+            && *certificate == before.certificate
+            && *test_host == before.test_host
+            && *created_at == before.created_at
+            && *certified_time == before.certified_time
+            && *capacity == before.capacity
+            && *firms == before.firms
     }
 
     /// Answers a challenge for a product that can be used.
