@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
 use crate::edition::{Edition, EditionLimits};
-use crate::service::{FourEyes, SessionRules};
+use crate::service::{FourEyes, Rules, SessionRules};
 use crate::webhooks::{Network, Sender};
 
 /// The documented file with every default.
@@ -382,6 +382,22 @@ impl Config {
         let known = SELECTION_RULES.iter().find(|(_, word)| *word == self.activation.selection);
         let unknown = || anyhow::anyhow!("activation.selection: expected free, all or older");
         known.map(|(rule, _)| *rule).ok_or_else(unknown)
+    }
+
+    /// The rules of the services.
+    ///
+    /// # Errors
+    /// As of what they are made of.
+    pub fn rules(&self) -> anyhow::Result<Rules> {
+        Ok(Rules {
+            accept_test_containers: self.containers.accept_test_containers,
+            makers: self.makers()?,
+            tolerance: self.tolerance()?,
+            selection: self.selection()?,
+            restore_similarity: self.restore.similarity,
+            sessions: self.session_rules(),
+            four_eyes: self.four_eyes(),
+        })
     }
 
     /// How long sessions last.

@@ -7,23 +7,23 @@ mod lists;
 #[path = "http/editions.rs"]
 mod editions;
 
+#[path = "support/data.rs"]
+mod data;
+
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use central_server::command::{self, Arguments};
+use central_server::command;
 use central_server::config::Config;
-use central_server::data_dir::DataDir;
-use central_server::database::{Database, Place};
 use central_server::http::{Access, App, ROUTES, Verb, router};
-use clap::Parser;
+use data::Data;
 use http_body_util::BodyExt as _;
 use licensing_core::device::DeviceState;
 use licensing_core::ids::ContainerKind;
 use licensing_core::time::Timestamp;
 use licensing_core::token::{Permission, ROLES};
 use licensing_testkit::TestEntropy;
-use licensing_testkit::postgres;
 use licensing_testkit::server::{Server as Keys, firm};
 use licensing_wire::binary::{from_base64, to_base64};
 use serde_json::{Value, json};
@@ -31,11 +31,8 @@ use tower::ServiceExt as _;
 
 struct World {
     app: Arc<App>,
-    token: String,
-    /// After the application, which uses both.
-    database: Database,
-    folder: tempfile::TempDir,
-    postgres: Option<postgres::Database>,
+    /// After the application, which uses it.
+    data: Data,
 }
 
 /// What was answered.
@@ -59,34 +56,22 @@ impl World {
     }
 
     fn with(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::new(folder.path().join("central"));
-        let path = data.path().display().to_string();
-        let postgres = postgres::database_of_this_run();
-        let url = postgres.as_ref().map(postgres::Database::url);
-        let mut init = vec!["x", "init", "--data", &path, "--firm-code", "6000010"];
-        init.extend(url.iter().flat_map(|url| ["--database", url]));
-        command::run(Arguments::parse_from(init)).unwrap();
-        let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let place = Place::of(&data, url.map(Into::into).as_ref(), &config).unwrap();
-        let database = Database::new(place).unwrap();
-        let app = App::new(command::service(&data, &config, &database).unwrap(), config);
-        Self { app, token, database, folder, postgres }
+        let data = Data::new(&config);
+        let app = App::new(command::service(&data.dir(), &config, &data.database).unwrap(), config);
+        Self { app, data }
     }
 
     /// The same folder, served anew.
     fn restart(self) -> Self {
-        let Self { app, token, database, folder, postgres } = self;
+        let Self { app, data } = self;
         drop(app);
-        let data = DataDir::new(folder.path().join("central"));
-        let service = command::service(&data, &Config::default(), &database).unwrap();
-        Self { app: App::new(service, Config::default()), token, database, folder, postgres }
+        let service = command::service(&data.dir(), &Config::default(), &data.database).unwrap();
+        Self { app: App::new(service, Config::default()), data }
     }
 
     /// Another process on the same database.
     fn another(&self, config: Config) -> Arc<App> {
-        let data = DataDir::new(self.folder.path().join("central"));
-        App::new(command::service(&data, &config, &self.database).unwrap(), config)
+        App::new(command::service(&self.data.dir(), &config, &self.data.database).unwrap(), config)
     }
 
     /// An answer that need not be one of the JSON interface.
@@ -134,11 +119,11 @@ impl World {
     }
 
     async fn vendor(&self, path: &str, body: &Value) -> Answered {
-        self.post(path, body, Some(&self.token), None).await
+        self.post(path, body, Some(&self.data.token), None).await
     }
 
     async fn get(&self, path: &str) -> Answered {
-        let request = Request::get(path).header("authorization", format!("Bearer {}", self.token));
+        let request = Request::get(path).header("authorization", format!("Bearer {}", self.data.token));
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
@@ -276,7 +261,7 @@ async fn wrong_requests_get_a_problem_and_change_nothing() {
     let (ticket, license) = world.sell(3).await;
     let post = async |path: &str, body: String| {
         let request = Request::post(path).header("content-type", "application/json");
-        let request = request.header("authorization", format!("Bearer {}", world.token));
+        let request = request.header("authorization", format!("Bearer {}", world.data.token));
         world.send(request.body(Body::from(body)).unwrap()).await
     };
     let huge = "x".repeat(10 << 20);
@@ -304,7 +289,7 @@ async fn wrong_requests_get_a_problem_and_change_nothing() {
         assert_eq!((answer.status.as_u16(), answer.code()), (status, code), "{path} {shown}: {answer:?}");
     }
     let plain = Request::post(orders)
-        .header("authorization", format!("Bearer {}", world.token))
+        .header("authorization", format!("Bearer {}", world.data.token))
         .body(Body::from("{}"));
     assert_eq!(world.send(plain.unwrap()).await.code(), "unsupported_media_type");
     let delete = Request::delete(orders).body(Body::empty()).unwrap();

@@ -2,6 +2,8 @@
 //! Chromium.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
+#[path = "support/data.rs"]
+mod data;
 #[path = "pages/day.rs"]
 mod day;
 #[path = "pages/people.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "../../../crates/licensing-wire/tests/soap/corpus.rs"]
 mod corpus;
+#[path = "support/data.rs"]
+mod data;
 #[path = "soap/script.rs"]
 mod script;
 #[path = "soap/world.rs"]
@@ -200,7 +202,7 @@ async fn hostile_requests_are_refused_and_change_nothing() {
     for hostile in corpus::corpus() {
         for version in VERSIONS {
             let post = Request::post(address(version)).header("content-type", version.content_type());
-            let post = post.header("authorization", authorization(Via::Soap(version), &world.token));
+            let post = post.header("authorization", authorization(Via::Soap(version), &world.data.token));
             let raw = world.send(post.body(Body::from(hostile.bytes.clone())).unwrap()).await;
             assert_eq!(answered(&raw).code, hostile.code, "{}", hostile.name);
             assert!(raw.bytes.len() < 4_096, "{}", hostile.name);
@@ -224,7 +226,7 @@ async fn what_http_has_to_say() {
         // The other version at this address, too; the answer comes in the version of the question.
         for spoken in VERSIONS {
             let post = Request::post(address(version)).header("content-type", spoken.content_type());
-            let post = post.header("authorization", authorization(Via::Json, &world.token));
+            let post = post.header("authorization", authorization(Via::Json, &world.data.token));
             let raw = world.send(post.body(Body::from(envelope(spoken, &xml))).unwrap()).await;
             assert_eq!(
                 (raw.status, &raw.headers["content-type"]),
@@ -237,7 +239,7 @@ async fn what_http_has_to_say() {
         assert!(raw.headers["www-authenticate"].to_str().unwrap().starts_with("Basic realm="));
         let none = Ask { path: Some("NONE".into()), ..Ask::default() };
         let wrong = envelope(version, &request(operation("get_item"), &none));
-        let (raw, told) = world.post_soap(version, &wrong, Some(&world.token)).await;
+        let (raw, told) = world.post_soap(version, &wrong, Some(&world.data.token)).await;
         let status = if version == Version::Soap11 { 500 } else { 400 };
         assert_eq!((raw.status, told.code.as_str()), (status, "item_unknown"));
         for (name, value, code) in [
@@ -257,7 +259,7 @@ async fn what_http_has_to_say() {
             ("idempotency-key", "no blanks here", "idempotency_key_invalid"),
         ] {
             let mut post = Request::post(address(version))
-                .header("authorization", authorization(Via::Soap(version), &world.token))
+                .header("authorization", authorization(Via::Soap(version), &world.data.token))
                 .body(Body::from(envelope(version, &xml)))
                 .unwrap();
             post.headers_mut().insert("content-type", version.content_type().parse().unwrap());
@@ -272,7 +274,7 @@ async fn what_http_has_to_say() {
     };
     let two_keys =
         Request::post("/soap/1.1").header("content-type", "text/xml").header("idempotency-key", "other");
-    let two_keys = two_keys.header("authorization", authorization(Via::Json, &world.token));
+    let two_keys = two_keys.header("authorization", authorization(Via::Json, &world.data.token));
     let body = envelope(Version::Soap11, &request(operation("create_order"), &ask));
     let told = answered(&world.send(two_keys.body(Body::from(body)).unwrap()).await);
     assert_eq!(told.code, "idempotency_key_invalid");

@@ -3,6 +3,8 @@
 
 #[path = "users/authorisation.rs"]
 mod authorisation;
+#[path = "support/data.rs"]
+mod data;
 #[path = "users/world.rs"]
 mod world;
 

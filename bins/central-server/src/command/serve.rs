@@ -19,7 +19,7 @@ use crate::http::{self, App};
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::served::Served;
-use crate::service::{Rules, Service};
+use crate::service::Service;
 use crate::system::{Clock as _, SystemClock, SystemEntropy};
 
 /// The firm code for trying things out.
@@ -108,17 +108,8 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
         Err(error) => tracing::warn!(error = format!("{error:#}"), "an issuing key ends soon"),
     }
     let store = database.open_to_serve()?;
-    let rules = Rules {
-        accept_test_containers: config.containers.accept_test_containers,
-        makers: config.makers()?,
-        tolerance: config.tolerance()?,
-        selection: config.selection()?,
-        restore_similarity: config.restore.similarity,
-        sessions: config.session_rules(),
-        four_eyes: config.four_eyes(),
-    };
     let metrics = Arc::new(Metrics::new(now));
-    let service = Service::new(store, ring, rules, Arc::new(SystemClock), metrics);
+    let service = Service::new(store, ring, config.rules()?, Arc::new(SystemClock), metrics);
     Ok(Arc::new(service.with_limits(config.edition_limits.over(config.edition)?)))
 }
 

@@ -5,16 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
-use central_server::command::{self, Arguments};
 use central_server::config::Config;
-use central_server::data_dir::DataDir;
-use central_server::database::{Database, Place as DatabasePlace};
 use central_server::http::{App, ROUTES, Route, router};
 use central_server::keys;
 use central_server::metrics::Metrics;
-use central_server::service::{Rules, Service};
+use central_server::service::Service;
 use central_server::system::{Clock, Randomness, SystemClock};
-use clap::Parser;
 use http_body_util::BodyExt as _;
 use licensing_core::Entropy;
 use licensing_core::device::DeviceState;
@@ -23,7 +19,6 @@ use licensing_core::ids::ContainerKind;
 use licensing_core::time::Timestamp;
 use licensing_testkit::TestEntropy;
 use licensing_testkit::clock::ManualClock;
-use licensing_testkit::postgres;
 use licensing_testkit::server::{Server as Keys, firm};
 use licensing_wire::binary::{from_base64, to_base64};
 use licensing_wire::soap::envelope::body;
@@ -32,6 +27,8 @@ use licensing_wire::soap::types::{Field, Kind, Occurs, PROBLEM};
 use licensing_wire::soap::{NAMESPACE, OPERATIONS, Operation, Version, read, write, xml};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
+
+use crate::data::Data;
 
 /// A clock that moves by a second from question to question: how long a story takes must not be seen in it.
 struct Hand(ManualClock);
@@ -53,12 +50,9 @@ impl Randomness for Seeded {
 
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
-    pub(crate) token: String,
     clock: ManualClock,
-    /// After the application, which uses both.
-    _database: Database,
-    _folder: tempfile::TempDir,
-    _postgres: Option<postgres::Database>,
+    /// After the application, which uses it.
+    pub(crate) data: Data,
 }
 
 /// How a request is sent.
@@ -141,38 +135,19 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::new(folder.path().join("central"));
-        let path = data.path().display().to_string();
-        let postgres = postgres::database_of_this_run();
-        let url = postgres.as_ref().map(postgres::Database::url);
-        let mut init = vec!["x", "init", "--data", &path, "--firm-code", "6000010"];
-        init.extend(url.iter().flat_map(|url| ["--database", url]));
-        command::run(Arguments::parse_from(init)).unwrap();
-        let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let place = DatabasePlace::of(&data, url.map(Into::into).as_ref(), &config).unwrap();
-        let database = Database::new(place).unwrap();
+        let data = Data::new(&config);
         let clock = ManualClock::new(SystemClock.now());
-        let rules = Rules {
-            accept_test_containers: config.containers.accept_test_containers,
-            makers: config.makers().unwrap(),
-            tolerance: config.tolerance().unwrap(),
-            selection: config.selection().unwrap(),
-            restore_similarity: config.restore.similarity,
-            sessions: config.session_rules(),
-            four_eyes: config.four_eyes(),
-        };
-        let (keys, metrics) = (keys::load(&data.keys()).unwrap(), Arc::new(Metrics::new(clock.now())));
+        let (keys, metrics) = (keys::load(&data.dir().keys()).unwrap(), Arc::new(Metrics::new(clock.now())));
         let service = Service::new(
-            database.open_to_serve().unwrap(),
+            data.database.open_to_serve().unwrap(),
             keys,
-            rules,
+            config.rules().unwrap(),
             Arc::new(Hand(clock.clone())),
             metrics,
         );
         let service = service.with_randomness(Arc::new(Seeded(AtomicU64::new(1))));
         let app = App::new(Arc::new(service), config);
-        Self { app, token, clock, _database: database, _folder: folder, _postgres: postgres }
+        Self { app, clock, data }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Raw {
@@ -186,7 +161,7 @@ impl World {
 
     /// Asks a route with the token of the administrator.
     pub(crate) async fn ask(&self, via: Via, name: &str, ask: &Ask) -> Told {
-        self.ask_as(via, name, ask, Some(&self.token)).await
+        self.ask_as(via, name, ask, Some(&self.data.token)).await
     }
 
     pub(crate) async fn ask_as(&self, via: Via, name: &str, ask: &Ask, token: Option<&str>) -> Told {

@@ -7,26 +7,22 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use central_server::command::{self, Arguments};
 use central_server::config::Config;
-use central_server::data_dir::DataDir;
-use central_server::database::{Database, Place};
 use central_server::http::{App, router};
 use central_server::keys;
 use central_server::metrics::Metrics;
 use central_server::service::{Rules, Service};
 use central_server::system::{Clock, SystemClock};
-use clap::Parser;
 use http_body_util::BodyExt as _;
 use licensing_core::changeset::ChangeSet;
 use licensing_core::time::Timestamp;
 use licensing_store::Store;
 use licensing_testkit::clock::ManualClock;
-use licensing_testkit::postgres;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::PASSWORD;
+use crate::data::Data;
 
 /// A browser: what it keeps.
 #[derive(Debug, Clone, Default)]
@@ -59,13 +55,9 @@ impl Clock for Hand {
 
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
-    token: String,
     clock: Arc<ManualClock>,
-    url: Option<String>,
-    /// After the application, which uses all of them.
-    _database: Database,
-    folder: tempfile::TempDir,
-    _postgres: Option<postgres::Database>,
+    /// After the application, which uses it.
+    data: Data,
 }
 
 impl World {
@@ -74,32 +66,14 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::new(folder.path().join("central"));
-        let path = data.path().display().to_string();
-        let postgres = postgres::database_of_this_run();
-        let url = postgres.as_ref().map(postgres::Database::url);
-        let mut init = vec!["x", "init", "--data", &path, "--firm-code", "6000010"];
-        init.extend(url.iter().flat_map(|url| ["--database", url]));
-        command::run(Arguments::parse_from(init)).unwrap();
-        let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let place = Place::of(&data, url.clone().map(Into::into).as_ref(), &config).unwrap();
-        let database = Database::new(place).unwrap();
+        let data = Data::new(&config);
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
-        let rules = Rules {
-            accept_test_containers: true,
-            makers: config.makers().unwrap(),
-            tolerance: config.tolerance().unwrap(),
-            selection: config.selection().unwrap(),
-            restore_similarity: config.restore.similarity,
-            sessions: config.session_rules(),
-            four_eyes: config.four_eyes(),
-        };
-        let (ring, store) = (keys::load(&data.keys()).unwrap(), database.open().unwrap());
+        let rules = Rules { accept_test_containers: true, ..config.rules().unwrap() };
+        let (ring, store) = (keys::load(&data.dir().keys()).unwrap(), data.database.open().unwrap());
         let metrics = Arc::new(Metrics::new(clock.now()));
         let service = Service::new(store, ring, rules, Arc::new(Hand(Arc::clone(&clock))), metrics);
         let app = App::new(Arc::new(service), config);
-        Self { app, token, clock, url, _database: database, folder, _postgres: postgres }
+        Self { app, clock, data }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -179,7 +153,7 @@ impl World {
 
     /// With the API token of the administrator.
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Answered {
-        let token = format!("Bearer {}", self.token);
+        let token = format!("Bearer {}", self.data.token);
         self.send(method, path, body, &Browser::default(), &[("authorization", &token)]).await
     }
 
@@ -229,8 +203,8 @@ impl World {
     /// `central-server user ...` with this on its standard input; gives the exit code.
     pub(crate) fn command(&self, arguments: &[&str], input: &str) -> i32 {
         let mut command = Command::new(env!("CARGO_BIN_EXE_central-server"));
-        command.arg("user").args(arguments).arg("--data").arg(self.folder.path().join("central"));
-        if let Some(url) = &self.url {
+        command.arg("user").args(arguments).arg("--data").arg(self.data.dir().path());
+        if let Some(url) = &self.data.url {
             command.args(["--database", url]);
         }
         let mut child =

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 #![allow(clippy::panic, clippy::allow_attributes, reason = "tests say what they expect")]
 
+#[path = "../support/data.rs"]
+mod data;
 mod processes;
 mod receiver;
 mod world;

@@ -4,27 +4,21 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
-use central_server::command::{self, Arguments};
+use central_server::command;
 use central_server::config::Config;
-use central_server::data_dir::DataDir;
-use central_server::database::{Database, Place};
 use central_server::http::{App, router};
-use clap::Parser;
 use data_encoding::BASE64;
 use http_body_util::BodyExt as _;
-use licensing_testkit::postgres;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::data::Data;
 use crate::receiver::{Message, Receiver};
 
 pub(crate) struct World {
     app: Arc<App>,
-    token: String,
-    /// After the application, which uses both.
-    _database: Database,
-    _folder: tempfile::TempDir,
-    _postgres: Option<postgres::Database>,
+    /// After the application, which uses it.
+    data: Data,
 }
 
 pub(crate) fn id(event: &Value) -> String {
@@ -45,21 +39,11 @@ impl World {
             settings["allowed_networks"] = json!(["127.0.0.0/8"]);
         }
         let config = Config { webhooks: serde_json::from_value(settings).unwrap(), ..Config::default() };
-        let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::new(folder.path().join("central"));
-        let path = data.path().display().to_string();
-        let postgres = postgres::database_of_this_run();
-        let url = postgres.as_ref().map(postgres::Database::url);
-        let mut init = vec!["x", "init", "--data", &path, "--firm-code", "6000010"];
-        init.extend(url.iter().flat_map(|url| ["--database", url]));
-        command::run(Arguments::parse_from(init)).unwrap();
-        let token = std::fs::read_to_string(data.admin_token()).unwrap().trim().to_owned();
-        let place = Place::of(&data, url.map(Into::into).as_ref(), &config).unwrap();
-        let database = Database::new(place).unwrap();
-        let app = App::new(command::service(&data, &config, &database).unwrap(), config);
+        let data = Data::new(&config);
+        let app = App::new(command::service(&data.dir(), &config, &data.database).unwrap(), config);
         let telling = Arc::clone(&app);
         tokio::spawn(async move { telling.tell_webhooks().await });
-        Self { app, token, _database: database, _folder: folder, _postgres: postgres }
+        Self { app, data }
     }
 
     async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
@@ -67,7 +51,7 @@ impl World {
             .method(method)
             .uri(path)
             .header("content-type", "application/json")
-            .header("authorization", format!("Bearer {}", self.token));
+            .header("authorization", format!("Bearer {}", self.data.token));
         let body = body.map_or(Body::empty(), |body| Body::from(body.to_string()));
         let response = router(&self.app).oneshot(request.body(body).unwrap()).await.unwrap();
         let status = response.status().as_u16();
