@@ -78,8 +78,25 @@ async fn standing(store: &dyn Store, mark: &Mark) -> Result<Standing, StoreError
     Ok(if since { Standing::Reconciled } else { found })
 }
 
+/// Fails when the database has not everything up to a mark.
+async fn compare(store: &dyn Store, mark: &Mark) -> anyhow::Result<()> {
+    let what = match standing(store, mark).await? {
+        Standing::Goes | Standing::Reconciled => return Ok(()),
+        Standing::Older => "ends before",
+        Standing::Other => "says something else at",
+    };
+    let sequence = mark.sequence;
+    let text = format!("the log of the database {what} event {sequence}, which this server has served");
+    Err(Refusal::new("database_restored", text).into())
+}
+
+/// Whether the database could not be asked.
+fn is_away(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Unavailable(_)))
+}
+
 /// The mark of a data folder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Served(PathBuf);
 
 impl Served {
@@ -105,15 +122,10 @@ impl Served {
     /// # Errors
     /// A database that was restored, or another one; or it cannot be asked.
     pub async fn check(&self, store: &dyn Store) -> anyhow::Result<()> {
-        let Some(mark) = self.read()? else { return Ok(()) };
-        let what = match standing(store, &mark).await? {
-            Standing::Goes | Standing::Reconciled => return Ok(()),
-            Standing::Older => "ends before",
-            Standing::Other => "says something else at",
-        };
-        let Mark { sequence, .. } = mark;
-        let text = format!("the log of the database {what} event {sequence}, which this server has served");
-        Err(Refusal::new("database_restored", text).into())
+        match self.read()? {
+            Some(mark) => compare(store, &mark).await,
+            None => Ok(()),
+        }
     }
 
     /// The check of a server that starts: gives whether the database could be asked. One that is away is waited for.
@@ -123,7 +135,7 @@ impl Served {
     pub async fn begin(&self, store: &dyn Store) -> anyhow::Result<bool> {
         match self.check(store).await {
             Ok(()) => Ok(true),
-            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) => {
+            Err(error) if is_away(&error) => {
                 tracing::warn!(
                     error = format!("{error:#}"),
                     "whether the database has what was served is asked later"
@@ -136,7 +148,7 @@ impl Served {
 
     /// Moves the mark on, now and as long as it is polled. Ends only when the database was not `checked` yet and turns
     /// out not to have what was served.
-    pub async fn keep(self, store: &dyn Store, mut checked: bool) -> anyhow::Error {
+    pub async fn keep(&self, store: &dyn Store, mut checked: bool) -> anyhow::Error {
         let mut told = None;
         loop {
             match self.mark(store).await {
@@ -161,7 +173,7 @@ impl Served {
     /// As [`Served::mark`], unless the database is away.
     pub async fn at_end(&self, store: &dyn Store) -> anyhow::Result<()> {
         match self.mark(store).await {
-            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unavailable(_))) => Ok(()),
+            Err(error) if is_away(&error) => Ok(()),
             outcome => outcome,
         }
     }
@@ -171,10 +183,13 @@ impl Served {
     /// # Errors
     /// The database has not what was marked before, cannot be asked, or the file cannot be written.
     pub async fn mark(&self, store: &dyn Store) -> anyhow::Result<()> {
-        self.check(store).await?;
+        let last = self.read()?;
+        if let Some(last) = &last {
+            compare(store, last).await?;
+        }
         let newest = EventQuery { newest: true, limit: 1, ..EventQuery::default() };
         let Some(mark) = store.events(newest).await?.first().map(Mark::of) else { return Ok(()) };
-        if self.read()?.as_ref() == Some(&mark) {
+        if last.as_ref() == Some(&mark) {
             return Ok(());
         }
         let bytes = serde_json::to_vec(&mark)?;
@@ -218,7 +233,7 @@ mod tests {
         let said = served.check(&older).await.unwrap_err().to_string();
         assert!(said.contains("ends before event 2"), "{said}");
         // Away when the server started, and older when it came back.
-        let error = served.clone().keep(&older, false).await;
+        let error = served.keep(&older, false).await;
         assert!(error.to_string().contains("ends before event 2"), "{error}");
         log(&other, "first", 100).await;
         log(&other, "something else", 200).await;

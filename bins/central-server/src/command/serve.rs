@@ -60,7 +60,7 @@ pub(super) fn run(home: &Home, listen: Option<SocketAddr>, config: Option<&Path>
             tokio::join!(app.tell_webhooks(), http::serve(Arc::clone(&app), listener, stop));
         };
         tokio::select! {
-            error = served.clone().keep(service.store(), checked) => return Err(error),
+            error = served.keep(service.store(), checked) => return Err(error),
             () = serving => {}
         }
         tracing::info!("stopped");
