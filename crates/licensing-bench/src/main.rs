@@ -21,6 +21,10 @@ use crate::floor::crypto;
 use crate::goal::Bench;
 use crate::report::{Missing, Report};
 
+/// As in the server: the fixed answers of the floor must not lack what the product has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures the product against floors of the same run, or fills a database
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", max_term_width = 100)]
