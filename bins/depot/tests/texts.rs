@@ -95,6 +95,7 @@ const NOT_FOR_CUSTOMERS: &[&str] = &[
     "sign_in_failed",
     "sign_in_waits",
     "second_factor_needed",
+    "second_factor_setup_needed",
     "second_factor_wrong",
     "second_factor_not_due",
     "second_factor_exists",
