@@ -1,10 +1,12 @@
 //! The embedded SQLite driver of the storage port.
 //!
 //! One writer thread with **group commit**: change sets that queue up while the disk is busy share the next
-//! transaction and its sync, each in a savepoint of its own, and are answered only after it is durable. Reads
-//! go to a few reader threads with connections of their own. No thread of the caller ever waits for the disk.
+//! transaction and its sync, each in a savepoint of its own, and are answered only after it is durable. What finds
+//! a few rows by their keys runs on the thread of the caller, because waking up another one takes longer than that;
+//! what may take long (lists, search, audit) has a thread of its own.
 
 mod audit;
+mod connections;
 mod copy;
 mod lists;
 mod load;
@@ -13,10 +15,10 @@ mod migrate;
 mod plans;
 mod query;
 mod read;
+mod readers;
 mod rows;
 mod search;
 mod store;
-mod threads;
 mod write;
 
 pub use copy::SqliteEnd;

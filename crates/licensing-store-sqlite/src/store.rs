@@ -32,18 +32,20 @@ use licensing_store::{
 };
 use rusqlite::{Connection, OpenFlags, params};
 
+use crate::connections::Connections;
 use crate::migrate::{self, OpenError};
 use crate::read::{all, one};
 use crate::rows::{self, serial_number, signed, store_error};
-use crate::threads::Threads;
 use crate::{audit, lists, load, query, search};
 
-/// Connections for reading.
-const READERS: usize = 4;
+/// Connections for reading a few rows by their keys.
+const QUICK: usize = 4;
+/// Connections for lists, search and audit.
+const SLOW: usize = 2;
 
 /// The embedded database. Dropping it finishes what is queued and closes the file.
 pub struct SqliteStore {
-    threads: Threads,
+    connections: Connections,
     path: PathBuf,
 }
 
@@ -59,7 +61,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut connection = migrate::connect(path, flags)?;
         migrate::migrate(&mut connection, |_| Ok(()))?;
-        Self::start(connection, path, READERS)
+        Self::start(connection, path, QUICK, SLOW)
     }
 
     /// Opens a database of exactly the schema version this program knows.
@@ -67,7 +69,7 @@ impl SqliteStore {
     /// # Errors
     /// There is none, it is of another version, or it is damaged.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::open_with_readers(path, READERS)
+        Self::open_for_use(path, QUICK, SLOW)
     }
 
     /// Opens a database although it has a part in a move, which keeps every server from it: to look at a copy before
@@ -81,20 +83,24 @@ impl SqliteStore {
         }
         let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::check_version(&connection)?;
-        Self::start(connection, path, 1)
+        Self::start(connection, path, 1, 0)
     }
 
-    /// As [`SqliteStore::open`], with so many connections for reading: fewer open faster.
+    /// As [`SqliteStore::open`], with one connection for everything that is read, which opens faster.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub fn open_with_readers(path: &Path, readers: usize) -> Result<Self, OpenError> {
+    pub fn open_small(path: &Path) -> Result<Self, OpenError> {
+        Self::open_for_use(path, 1, 0)
+    }
+
+    fn open_for_use(path: &Path, quick: usize, slow: usize) -> Result<Self, OpenError> {
         if !path.exists() {
             return Err(OpenError::Missing);
         }
         let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migrate::check(&connection)?;
-        Self::start(connection, path, readers.max(1))
+        Self::start(connection, path, quick, slow)
     }
 
     /// Brings an older database up to date; gives the number of migrations applied.
@@ -108,16 +114,17 @@ impl SqliteStore {
         migrate::upgrade(&mut migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
     }
 
-    fn start(writer: Connection, path: &Path, readers: usize) -> Result<Self, OpenError> {
-        let reader = |_| {
+    fn start(writer: Connection, path: &Path, quick: usize, slow: usize) -> Result<Self, OpenError> {
+        let reader = |_| -> Result<Connection, OpenError> {
             let connection = migrate::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
-        let readers = (0..readers).map(reader).collect::<Result<Vec<_>, OpenError>>()?;
-        let threads = Threads::start(writer, readers)
+        let quick = (0..quick).map(reader).collect::<Result<Vec<_>, _>>()?;
+        let slow = (0..slow).map(reader).collect::<Result<Vec<_>, _>>()?;
+        let connections = Connections::start(writer, quick, slow)
             .map_err(|error| OpenError::Sqlite(rusqlite::Error::ToSqlConversionFailure(error.into())))?;
-        Ok(Self { threads, path: path.to_owned() })
+        Ok(Self { connections, path: path.to_owned() })
     }
 
     /// Copies the database into a new file while it is in use.
@@ -180,7 +187,7 @@ impl SqliteStore {
     /// It is damaged or cannot be read.
     pub fn integrity(&self) -> StoreFuture<'_, bool> {
         let path = self.path.clone();
-        self.threads.read(move |db| {
+        self.connections.scan(move |db| {
             let result: String = db
                 .pragma_query_value(None, "integrity_check", |row| row.get(0))
                 .map_err(|error| store_error(&error))?;
@@ -205,20 +212,20 @@ fn ends_whole(db: &Connection, path: &Path) -> Result<bool, StoreError> {
 
 impl Store for SqliteStore {
     fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
-        self.threads.commit(changes)
+        self.connections.commit(changes)
     }
 
     fn answered(&self, key: Digest) -> StoreFuture<'_, Option<RequestRecord>> {
         let sql = "SELECT key, fingerprint, response, at FROM requests WHERE key = ?";
-        self.threads.read(move |db| one(db, "requests", sql, params![key], rows::request))
+        self.connections.read(move |db| one(db, "requests", sql, params![key], rows::request))
     }
 
     fn facts(&self, query: FactsQuery) -> StoreFuture<'_, Facts> {
-        self.threads.read(move |db| load::facts(db, &query))
+        self.connections.read(move |db| load::facts(db, &query))
     }
 
     fn items(&self, ids: Vec<ItemId>) -> StoreFuture<'_, Vec<Item>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE i.id = ?", query::ITEM);
             let item = |id: &ItemId| one(db, "items", &sql, params![id.as_str()], rows::item).transpose();
             ids.iter().filter_map(item).collect()
@@ -226,48 +233,48 @@ impl Store for SqliteStore {
     }
 
     fn list_items(&self, query: ItemQuery) -> StoreFuture<'_, Vec<Item>> {
-        self.threads.read(move |db| lists::items(db, &query))
+        self.connections.scan(move |db| lists::items(db, &query))
     }
 
     fn order(&self, id: OrderId) -> StoreFuture<'_, Option<Order>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::ORDER);
             one(db, "orders", &sql, params![id.as_str()], rows::order)
         })
     }
 
     fn ticket_by_code(&self, lookup: Digest) -> StoreFuture<'_, Option<Ticket>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE lookup = ?", query::TICKET);
             one(db, "tickets", &sql, params![lookup], rows::ticket)
         })
     }
 
     fn ticket(&self, id: TicketId) -> StoreFuture<'_, Option<(Ticket, StoredCode)>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::TICKET);
             one(db, "tickets", &sql, params![id.0], rows::ticket_and_code)
         })
     }
 
     fn lines_of_ticket(&self, id: TicketId) -> StoreFuture<'_, Vec<LicenseLine>> {
-        self.threads.read(move |db| load::lines_of_ticket(db, id))
+        self.connections.read(move |db| load::lines_of_ticket(db, id))
     }
 
     fn license(&self, id: LicenseId) -> StoreFuture<'_, Option<LicenseLine>> {
-        self.threads.read(move |db| load::license(db, id))
+        self.connections.read(move |db| load::license(db, id))
     }
 
     fn ticket_contents(&self, ticket: TicketId, limit: u32) -> StoreFuture<'_, TicketContents> {
-        self.threads.read(move |db| load::ticket_contents(db, ticket, limit))
+        self.connections.read(move |db| load::ticket_contents(db, ticket, limit))
     }
 
     fn container(&self, serial: ContainerSerial) -> StoreFuture<'_, Option<ContainerRecord>> {
-        self.threads.read(move |db| load::container(db, serial))
+        self.connections.read(move |db| load::container(db, serial))
     }
 
     fn firms_of_container(&self, serial: ContainerSerial) -> StoreFuture<'_, Vec<FirmRecord>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE serial = ? ORDER BY firm_code", query::FIRM);
             let firms = all(db, "firms", &sql, params![serial_number(serial)], rows::firm)?;
             firms.into_iter().map(|firm| load::with_steps(db, firm)).collect()
@@ -278,36 +285,36 @@ impl Store for SqliteStore {
         &self,
         query: ContainerQuery,
     ) -> StoreFuture<'_, Page<ContainerRecord, ContainerSerial>> {
-        self.threads.read(move |db| lists::containers(db, &query))
+        self.connections.scan(move |db| lists::containers(db, &query))
     }
 
     fn events(&self, query: EventQuery) -> StoreFuture<'_, Vec<StoredEvent>> {
-        self.threads.read(move |db| lists::events(db, &query))
+        self.connections.scan(move |db| lists::events(db, &query))
     }
 
     fn receipt(&self, hash: Digest) -> StoreFuture<'_, Option<Receipt>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE hash = ?", query::RECEIPT);
             one(db, "receipts", &sql, params![hash], rows::receipt)
         })
     }
 
     fn token(&self, hash: Digest) -> StoreFuture<'_, Option<ApiToken>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE hash = ?", query::TOKEN);
             one(db, "tokens", &sql, params![hash], rows::token)
         })
     }
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
-        self.threads.read(|db| {
+        self.connections.scan(|db| {
             let sql = format!("{} ORDER BY name", query::TOKEN);
             all(db, "tokens", &sql, [], rows::token)
         })
     }
 
     fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::HELD_ORDER);
             one(db, "held_orders", &sql, params![id.as_str()], rows::held_order)
         })
@@ -319,7 +326,7 @@ impl Store for SqliteStore {
         after: Option<OrderId>,
         limit: u32,
     ) -> StoreFuture<'_, Vec<HeldOrder>> {
-        self.threads.read(move |db| {
+        self.connections.scan(move |db| {
             let pending = if pending { " AND state = 'pending'" } else { "" };
             let sql = format!("{} WHERE id > ?{pending} ORDER BY id LIMIT ?", query::HELD_ORDER);
             let after = after.as_ref().map(OrderId::as_str).unwrap_or_default();
@@ -328,14 +335,14 @@ impl Store for SqliteStore {
     }
 
     fn user(&self, name: UserName) -> StoreFuture<'_, Option<User>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE name = ?", query::USER);
             one(db, "users", &sql, params![name.as_str()], rows::user)
         })
     }
 
     fn list_users(&self, after: Option<UserName>, limit: u32) -> StoreFuture<'_, Vec<User>> {
-        self.threads.read(move |db| {
+        self.connections.scan(move |db| {
             let sql = format!("{} WHERE name > ? ORDER BY name LIMIT ?", query::USER);
             let after = after.as_ref().map(UserName::as_str).unwrap_or_default();
             all(db, "users", &sql, params![after, limit], rows::user)
@@ -343,27 +350,27 @@ impl Store for SqliteStore {
     }
 
     fn session(&self, hash: Digest) -> StoreFuture<'_, Option<(Session, User)>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             one(db, "sessions", query::SESSION_AND_USER, params![hash], rows::session_and_user)
         })
     }
 
     fn sessions_of(&self, user: UserName) -> StoreFuture<'_, Vec<Session>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE owner = ? ORDER BY begun_at DESC, hash", query::SESSION);
             all(db, "sessions", &sql, params![user.as_str()], rows::session)
         })
     }
 
     fn last_event(&self) -> StoreFuture<'_, u64> {
-        self.threads.read(|db| {
+        self.connections.read(|db| {
             let sql = "SELECT COALESCE(MAX(sequence), 0) AS last FROM events";
             Ok(one(db, "events", sql, [], rows::last_event)?.unwrap_or_default())
         })
     }
 
     fn usage(&self, month: u32) -> StoreFuture<'_, Usage> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql =
                 "SELECT COALESCE(SUM(activations), 0) AS activations, COALESCE(MAX(shard = 255), 0) AS told
                 FROM usage WHERE month = ?";
@@ -372,14 +379,14 @@ impl Store for SqliteStore {
     }
 
     fn webhooks(&self) -> StoreFuture<'_, Vec<(Webhook, Progress)>> {
-        self.threads.read(|db| {
+        self.connections.read(|db| {
             let sql = format!("{} ORDER BY w.name", query::WEBHOOK);
             all(db, "webhooks", &sql, [], rows::webhook)
         })
     }
 
     fn parked(&self, query: ParkedQuery) -> StoreFuture<'_, Vec<Parked>> {
-        self.threads.read(move |db| {
+        self.connections.scan(move |db| {
             let state = if query.dead { "dead_at IS NOT NULL" } else { "dead_at IS NULL" };
             let sql = format!(
                 "{} WHERE webhook = ? AND {state} AND sequence > ? ORDER BY sequence LIMIT ?",
@@ -391,7 +398,7 @@ impl Store for SqliteStore {
     }
 
     fn live_of_license(&self, license: LicenseId) -> StoreFuture<'_, Vec<Activation>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!(
                 "{} WHERE license = ? AND {} ORDER BY created_at, id",
                 query::ACTIVATION,
@@ -402,19 +409,19 @@ impl Store for SqliteStore {
     }
 
     fn find_licenses(&self, query: LicenseQuery) -> StoreFuture<'_, Page<FoundLicense, LicenseId>> {
-        self.threads.read(move |db| lists::licenses(db, &query))
+        self.connections.scan(move |db| lists::licenses(db, &query))
     }
 
     fn find_orders(&self, query: OrderQuery) -> StoreFuture<'_, Vec<Order>> {
-        self.threads.read(move |db| lists::orders(db, &query))
+        self.connections.scan(move |db| lists::orders(db, &query))
     }
 
     fn unfinished_transfers(&self, query: TransferQuery) -> StoreFuture<'_, Vec<UnfinishedTransfer>> {
-        self.threads.read(move |db| lists::unfinished(db, &query))
+        self.connections.scan(move |db| lists::unfinished(db, &query))
     }
 
     fn search(&self, query: SearchQuery) -> StoreFuture<'_, SearchHits> {
-        self.threads.read(move |db| search::search(db, &query))
+        self.connections.scan(move |db| search::search(db, &query))
     }
 
     fn activity(
@@ -423,29 +430,29 @@ impl Store for SqliteStore {
         from: Timestamp,
         until: Timestamp,
     ) -> StoreFuture<'_, Vec<DayCount>> {
-        self.threads.read(move |db| search::activity(db, actions, (from, until)))
+        self.connections.scan(move |db| search::activity(db, actions, (from, until)))
     }
 
     fn open(&self) -> StoreFuture<'_, Open> {
-        self.threads.read(|db| search::open(db))
+        self.connections.scan(|db| search::open(db))
     }
 
     fn activation(&self, id: ActivationId) -> StoreFuture<'_, Option<Activation>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::ACTIVATION);
             one(db, "activations", &sql, params![id.0], rows::activation)
         })
     }
 
     fn approval(&self, id: ApprovalId) -> StoreFuture<'_, Option<Approval>> {
-        self.threads.read(move |db| {
+        self.connections.read(move |db| {
             let sql = format!("{} WHERE id = ?", query::APPROVAL);
             one(db, "approvals", &sql, params![id.0], rows::approval)
         })
     }
 
     fn approvals(&self, wanted: ApprovalQuery) -> StoreFuture<'_, Vec<Approval>> {
-        self.threads.read(move |db| {
+        self.connections.scan(move |db| {
             let pending = if wanted.pending { " AND state = 'pending'" } else { "" };
             let (beyond, order, start) =
                 if wanted.newest { ("<", "DESC", [u8::MAX; 16]) } else { (">", "ASC", [0; 16]) };
@@ -457,11 +464,11 @@ impl Store for SqliteStore {
 
     fn blacklist(&self, after: u32, limit: u32) -> StoreFuture<'_, Vec<BlacklistEntry>> {
         let sql = "SELECT version, serial, listed_at, reason FROM blacklist WHERE version > ? ORDER BY version LIMIT ?";
-        self.threads.read(move |db| all(db, "blacklist", sql, params![after, limit], rows::blacklisted))
+        self.connections.scan(move |db| all(db, "blacklist", sql, params![after, limit], rows::blacklisted))
     }
 
     fn blacklist_version(&self) -> StoreFuture<'_, u32> {
-        self.threads.read(|db| load::blacklist_version(db))
+        self.connections.read(|db| load::blacklist_version(db))
     }
 
     fn preactivation(
@@ -472,12 +479,12 @@ impl Store for SqliteStore {
         let sql = "SELECT id, ticket, quantity, conversions, converted, created_at, version, EXISTS (SELECT 1
             FROM conversions c WHERE c.preactivation = p.id AND c.serial = ?) AS done FROM preactivations p WHERE id = ?";
         let key = (serial_number(serial), id.0);
-        self.threads
+        self.connections
             .read(move |db| one(db, "preactivations", sql, params![key.0, key.1], rows::preactivation))
     }
 
     fn reconciling(&self) -> StoreFuture<'_, Option<Timestamp>> {
-        self.threads.read(|db| load::reconciling(db))
+        self.connections.read(|db| load::reconciling(db))
     }
 
     fn firm_books(
@@ -485,19 +492,19 @@ impl Store for SqliteStore {
         after: Option<(ContainerSerial, FirmCode)>,
         limit: u32,
     ) -> StoreFuture<'_, Vec<FirmBooks>> {
-        self.threads.read(move |db| audit::firm_books(db, after, limit))
+        self.connections.scan(move |db| audit::firm_books(db, after, limit))
     }
 
     fn books_of(&self, serial: ContainerSerial, firm_code: FirmCode) -> StoreFuture<'_, Option<FirmBooks>> {
-        self.threads.read(move |db| audit::books_of(db, serial, firm_code))
+        self.connections.read(move |db| audit::books_of(db, serial, firm_code))
     }
 
     fn audit(&self) -> StoreFuture<'_, Vec<Finding>> {
-        self.threads.read(audit::run)
+        self.connections.scan(audit::run)
     }
 
     fn counts(&self) -> StoreFuture<'_, Counts> {
-        self.threads.read(|db| {
+        self.connections.scan(|db| {
             let count = |table: &str| -> Result<u64, StoreError> {
                 let sql = format!("SELECT COUNT(*) AS count FROM {table}");
                 let count: Option<i64> = one(db, "counts", &sql, [], |row| row.get("count"))?;
@@ -513,7 +520,7 @@ impl Store for SqliteStore {
     }
 
     fn ready(&self) -> StoreFuture<'_, ()> {
-        let committed = self.threads.commit(ChangeSet::default());
+        let committed = self.connections.commit(ChangeSet::default());
         Box::pin(async move {
             committed.await.map_err(|error| match error {
                 CommitError::Store(error) => error,

@@ -222,7 +222,7 @@ fn carry_out(file: &mut Vec<u8>, act: &Act) {
 
 /// Opens what the power cut has left; says what is wrong with it.
 fn complaint(folder: &Path, acknowledged: &[u64]) -> Option<String> {
-    let store = match SqliteStore::open_with_readers(&folder.join("power.db"), 1) {
+    let store = match SqliteStore::open_small(&folder.join("power.db")) {
         Ok(store) => store,
         // Before the first acknowledgement there may be nothing.
         Err(error) => return (!acknowledged.is_empty()).then(|| error.to_string()),

@@ -174,7 +174,7 @@ impl<'a> Central<'a> {
     fn open(&mut self) {
         let store: Arc<dyn Store> = match (&self.postgres, &self.beginning.books) {
             (Some(database), Books::Postgres { io, .. }) => on_postgres(database, io).open().unwrap(),
-            _ => Arc::new(SqliteStore::open_with_readers(&self.file(), 1).unwrap()),
+            _ => Arc::new(SqliteStore::open_small(&self.file()).unwrap()),
         };
         let seed = self.seed.wrapping_mul(64).wrapping_add(self.crashes);
         self.service = Some(service(store, &self.beginning.keys, &self.clock, seed));

@@ -28,7 +28,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let fixed = Server::fixed()?;
     let mut fleet = Fleet::new(&[server.address], CLIENTS, &data, 4)?;
     let mut http = Http::new(fixed.address, CLIENTS)?;
-    let calls = calls(&mut fleet, CLIENTS, bench.scaled(2_400))?;
+    let calls = calls(&mut fleet, CLIENTS, bench.scaled(24_000))?;
     let database = DataDir::new(&data).database();
     let (mut floor, mut product, mut limit) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..=bench.rounds() {

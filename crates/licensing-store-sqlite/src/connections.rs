@@ -1,8 +1,7 @@
-//! The threads that own the connections, and the futures that wait for them.
+//! The connections of a database: one for writing, owned by a thread, and two pools of them for reading.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
@@ -10,7 +9,8 @@ use licensing_core::changeset::ChangeSet;
 use licensing_store::{CommitError, StoreError, StoreFuture};
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::rows::commit_error;
+use crate::readers::{Readers, closed};
+use crate::rows::{commit_error, unavailable};
 use crate::write;
 
 /// Most change sets that share one transaction.
@@ -19,89 +19,35 @@ const GROUP_MAX: usize = 256;
 const QUEUE_MAX: usize = 4_096;
 
 type Answer = oneshot::Sender<Result<(), CommitError>>;
-type ReadJob = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// What waits for a reader. A job wakes one reader, not one that has to wake the next.
-#[derive(Default)]
-struct Jobs {
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+/// All connections of a database.
+pub(crate) struct Connections {
+    to_writer: Option<SyncSender<(ChangeSet, Answer)>>,
+    writer: Option<JoinHandle<()>>,
+    /// For what finds a few rows by their keys.
+    quick: Arc<Readers>,
+    /// For everything else, so that what is quick never waits for it.
+    slow: Arc<Readers>,
 }
 
-#[derive(Default)]
-struct Waiting {
-    jobs: VecDeque<ReadJob>,
-    closed: bool,
-}
-
-impl Jobs {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A queue is whole whoever panicked.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Queues a job; gives whether somebody will do it.
-    fn push(&self, job: ReadJob) -> bool {
-        let mut waiting = self.lock();
-        if waiting.closed {
-            return false;
-        }
-        waiting.jobs.push_back(job);
-        drop(waiting);
-        self.changed.notify_one();
-        true
-    }
-
-    /// The next job; `None` when there will be none any more.
-    fn next(&self) -> Option<ReadJob> {
-        let mut waiting = self.lock();
-        loop {
-            if let Some(job) = waiting.jobs.pop_front() {
-                return Some(job);
-            }
-            if waiting.closed {
-                return None;
-            }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_all();
-    }
-}
-
-/// The writer thread and the reader threads of a database.
-pub(crate) struct Threads {
-    writer: Option<SyncSender<(ChangeSet, Answer)>>,
-    readers: Arc<Jobs>,
-    /// The writer's comes first.
-    handles: Vec<JoinHandle<()>>,
-}
-
-impl Threads {
-    pub(crate) fn start(writer: Connection, readers: Vec<Connection>) -> std::io::Result<Self> {
-        let (write_to, write_from) = sync_channel(QUEUE_MAX);
-        let jobs = Arc::new(Jobs::default());
-        let thread = |name: &str, body: Box<dyn FnOnce() + Send>| {
-            std::thread::Builder::new().name(name.to_owned()).spawn(body)
-        };
-        let mut handles = vec![thread("sqlite-writer", Box::new(move || write_loop(writer, &write_from)))?];
-        // Without a reader nobody would ever answer.
-        if readers.is_empty() {
-            jobs.close();
-        }
-        for connection in readers {
-            let jobs = Arc::clone(&jobs);
-            handles.push(thread("sqlite-reader", Box::new(move || read_loop(connection, &jobs)))?);
-        }
-        Ok(Self { writer: Some(write_to), readers: jobs, handles })
+impl Connections {
+    pub(crate) fn start(
+        writer: Connection,
+        quick: Vec<Connection>,
+        slow: Vec<Connection>,
+    ) -> std::io::Result<Self> {
+        let (to_writer, from_callers) = sync_channel(QUEUE_MAX);
+        let writer = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write_loop(writer, &from_callers))?;
+        let quick = Readers::new(quick);
+        let slow = if slow.is_empty() { Arc::clone(&quick) } else { Readers::new(slow) };
+        Ok(Self { to_writer: Some(to_writer), writer: Some(writer), quick, slow })
     }
 
     pub(crate) fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
         let (answer, answered) = oneshot::channel();
-        let sent = self.writer.as_ref().is_some_and(|writer| writer.try_send((changes, answer)).is_ok());
+        let sent = self.to_writer.as_ref().is_some_and(|writer| writer.try_send((changes, answer)).is_ok());
         Box::pin(async move {
             if !sent {
                 return Err(StoreError::Unavailable("too many changes are waiting".to_owned()).into());
@@ -111,43 +57,44 @@ impl Threads {
         })
     }
 
+    /// Reads a few rows by their keys, on the thread of the caller: waking up another one takes longer than that.
     pub(crate) fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> StoreFuture<'_, T> {
-        let (answer, answered) = oneshot::channel();
-        let job: ReadJob = Box::new(move |connection| {
-            // Nobody is waiting any more when the request was cancelled; that is no failure.
-            let _ = answer.send(job(connection));
-        });
-        let sent = self.readers.push(job);
+        Box::pin(async move { self.quick.lend().await?.run(job) })
+    }
+
+    /// Reads what may take long, on a thread of its own.
+    pub(crate) fn scan<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> StoreFuture<'_, T> {
         Box::pin(async move {
-            let gone = || Err(StoreError::Unavailable("the database is closed".to_owned()));
-            if sent { answered.await.unwrap_or_else(|_| gone()) } else { gone() }
+            let mut connection = self.slow.lend().await?;
+            let (answer, answered) = oneshot::channel();
+            let work = move || {
+                let found = connection.run(job);
+                drop(connection);
+                // Nobody is waiting any more when the request was cancelled; that is no failure.
+                let _ = answer.send(found);
+            };
+            std::thread::Builder::new().name("sqlite-reader".to_owned()).spawn(work).map_err(unavailable)?;
+            answered.await.unwrap_or_else(|_| Err(closed()))
         })
     }
 }
 
-impl Drop for Threads {
+impl Drop for Connections {
     fn drop(&mut self) {
-        // Closing the queues lets the threads finish what is queued and end. The writer ends last and alone:
-        // only the last connection to be closed moves the log into the file, so that after a graceful end the
-        // file is complete by itself.
-        self.readers.close();
-        let writer = self.handles.drain(..1).next();
-        for handle in self.handles.drain(..) {
-            let _ = handle.join();
-        }
-        self.writer = None;
-        if let Some(writer) = writer {
+        // The writer ends last and alone, after what is queued: only the last connection to be closed moves the log
+        // into the file, so that after a graceful end the file is complete by itself.
+        self.quick.close();
+        self.slow.close();
+        self.to_writer = None;
+        if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
-    }
-}
-
-fn read_loop(mut connection: Connection, jobs: &Jobs) {
-    while let Some(job) = jobs.next() {
-        job(&mut connection);
     }
 }
 
@@ -233,12 +180,12 @@ mod tests {
         let _: i64 = writer
             .query_row(&format!("PRAGMA max_page_count = {}", pages + 20), [], |row| row.get(0))
             .unwrap();
-        let threads = Threads::start(writer, vec![]).unwrap();
+        let connections = Connections::start(writer, vec![], vec![]).unwrap();
         let (mut stored, mut full) = (Vec::new(), 0);
         for round in 0..10 {
             // All are queued before any is awaited, so that they share transactions.
             let ids: Vec<String> = (0..40).map(|number| format!("I-{round:02}-{number:02}")).collect();
-            let waiting: Vec<_> = ids.iter().map(|id| threads.commit(insert(id.clone()))).collect();
+            let waiting: Vec<_> = ids.iter().map(|id| connections.commit(insert(id.clone()))).collect();
             for (id, waiting) in ids.into_iter().zip(waiting) {
                 match block_on(waiting) {
                     Ok(()) => stored.push(id),
@@ -248,7 +195,7 @@ mod tests {
             }
         }
         assert!(!stored.is_empty() && full > 0, "{} stored, {full} refused", stored.len());
-        drop(threads);
+        drop(connections);
         let store = SqliteStore::open(&path).unwrap();
         let found = block_on(store.list_items(ItemQuery { limit: 1_000, ..ItemQuery::default() })).unwrap();
         let found: Vec<&str> = found.iter().map(|item| item.definition.id.as_str()).collect();
