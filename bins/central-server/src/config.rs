@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
 use crate::edition::{Edition, EditionLimits};
+use crate::mail::MailSettings;
 use crate::service::{FourEyes, Rules, SessionRules};
 use crate::webhooks::{Network, Sender};
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub issuing: Issuing,
     /// Telling events to other programs.
     pub webhooks: Webhooks,
+    /// Mail to customers.
+    pub mail: MailSettings,
     /// Logging.
     pub log: Log,
 }
@@ -214,6 +217,7 @@ impl Default for Config {
             four_eyes: TwoPeople::default(),
             issuing: Issuing::default(),
             webhooks: Webhooks::default(),
+            mail: MailSettings::default(),
             log: Log::default(),
         }
     }
@@ -338,6 +342,7 @@ impl Config {
         config.makers()?;
         config.session_rules()?;
         config.webhooks.check()?;
+        config.mail.check(config.limits.request_timeout_secs)?;
         config.edition_limits.over(config.edition)?;
         let limits = &config.limits;
         let in_range = [
@@ -492,7 +497,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 13, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 14, "as many settings as fields");
     }
 
     #[test]
@@ -526,6 +531,7 @@ mod tests {
             "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
             "[webhooks]\nretry_secs = []",
             "edition = \"huge\"",
+            "[mail]\nhost = \"mail.example\"",
             "[edition_limits]\nsoap = \"maybe\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");

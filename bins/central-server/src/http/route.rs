@@ -3,6 +3,7 @@
 
 mod events;
 mod lists;
+mod mail;
 
 use licensing_core::token::Permission;
 use licensing_wire::soap::Version;
@@ -112,7 +113,7 @@ const WSDL: [(&str, &str); 3] =
     [("wsdl", "Asks for the document."), ("WSDL", "The same."), ("singleWsdl", "The same.")];
 
 /// The parts of the table.
-const PARTS: [&[Route]; 2] = [BASIC, events::ROUTES];
+const PARTS: [&[Route]; 3] = [BASIC, events::ROUTES, mail::ROUTES];
 
 const COUNT: usize = {
     let (mut count, mut part) = (0, 0);

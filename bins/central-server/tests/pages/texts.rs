@@ -44,6 +44,7 @@ fn c16_every_language_says_everything_and_every_text_is_there() {
         "held-",
         "secret-",
         "activity-",
+        "mail-language-",
     ];
     for key in english.iter().filter(|key| !families.iter().any(|family| key.starts_with(family))) {
         assert!(templates.contains(&format!("\"{key}\"")) || key == "language-name", "nobody says {key}");

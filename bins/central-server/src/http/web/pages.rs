@@ -107,6 +107,7 @@ pub static PAGES: &[Page] = &[
     post("page_create_item", "/items", Reader::Of("create_item"), |v| Box::pin(items::create(v))),
     get("page_orders", "/orders", Reader::Of("list_orders"), |v| Box::pin(lists::orders(v))),
     get("page_order", "/orders/{id}", Reader::Of("get_order"), |v| Box::pin(orders::page(v))),
+    post("page_mail_order", "/orders/{id}/mail", Reader::Of("mail_order"), |v| Box::pin(orders::mail(v))),
     get("page_new_order", "/new-order", Reader::Of("create_order"), |v| Box::pin(orders::form(v))),
     post("page_create_order", "/orders", Reader::Of("create_order"), |v| Box::pin(orders::create(v))),
     get("page_licenses", "/licenses", Reader::Of("list_licenses"), |v| Box::pin(lists::licenses(v))),

@@ -223,14 +223,15 @@ container-serial = Seriennummer des Containers
 ticket = Ticket
 ticket-help = Wer es hat, kann die Lizenzen aktivieren. Schicken Sie es nur dem Kunden.
 ticket-hidden = Ihre Rollen zeigen keine Tickets.
-mail-title = Text für eine Mail
-mail-label = In eine Mail an den Kunden kopieren
-mail-body = vielen Dank für Ihre Bestellung { $order }. Ihr Ticket ist
-
-    { "    " }{ $ticket }
-
-    Geben Sie es in unserem Lizenzportal ein, um Ihre Lizenzen zu aktivieren. Halten Sie es geheim: Wer es hat, kann es benutzen.
-mail-end = Mit freundlichen Grüßen
+mail-title = Mail an den Kunden
+mail-label = Kopieren Sie ihn in eine Mail an den Kunden
+mail-to = Senden an
+mail-subject = Betreff
+mail-note = Eigene Worte, vor dem Text
+mail-text = Text
+mail-send = Mail senden
+mail-language-en = Englisch
+mail-language-de = Deutsch
 
 # Lizenzen und Container
 license-id = Lizenz-Id
@@ -306,6 +307,7 @@ found-customer = Bestellungen des Kunden
 done-signed-out = Sie sind abgemeldet.
 done-item-created = Der Artikel ist angelegt.
 done-order-created = Die Bestellung ist angelegt, mit ihren Lizenzen.
+done-mail-order = Der Mailserver hat die Mail angenommen.
 done-withdraw = Die Lizenz ist zurückgezogen.
 done-cancel-withdrawal = Die Lizenz ist zurück.
 done-replace = Die Lizenz ist ersetzt.

@@ -223,14 +223,15 @@ container-serial = Container serial
 ticket = Ticket
 ticket-help = Whoever has it can activate the licenses. Send it to the customer only.
 ticket-hidden = Your roles do not show tickets.
-mail-title = Text for a mail
+mail-title = Mail to the customer
 mail-label = Copy it into a mail to the customer
-mail-body = Thank you for your order { $order }. Your ticket is
-
-    { "    " }{ $ticket }
-
-    Enter it in our license portal to activate your licenses. Keep it secret: whoever has it can use it.
-mail-end = Kind regards
+mail-to = Send to
+mail-subject = Subject
+mail-note = Your own words, before the text
+mail-text = Text
+mail-send = Send the mail
+mail-language-en = English
+mail-language-de = German
 
 # Licenses and containers
 license-id = License id
@@ -306,6 +307,7 @@ found-customer = Orders of customer
 done-signed-out = You are signed out.
 done-item-created = The item is there.
 done-order-created = The order is there, with its licenses.
+done-mail-order = The mail server has taken the mail.
 done-withdraw = The license is withdrawn.
 done-cancel-withdrawal = The license is back.
 done-replace = The license is replaced.
