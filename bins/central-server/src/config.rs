@@ -497,7 +497,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 14, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 15, "as many settings as fields");
     }
 
     #[test]
