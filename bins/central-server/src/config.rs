@@ -6,12 +6,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::terms::Tolerance;
+use licensing_core::token::Role;
 use licensing_core::work::{SELECTION_RULES, SelectionRule};
 use licensing_wire::{binary, options};
 use serde::Deserialize;
 
 use crate::database::DatabaseUrl;
 use crate::edition::{Edition, EditionLimits};
+use crate::mail::MailSettings;
 use crate::service::{FourEyes, Rules, SessionRules};
 use crate::webhooks::{Network, Sender};
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub activation: Activation,
     /// Restoring act licenses.
     pub restore: Restore,
+    /// Who signs in.
+    pub users: Users,
     /// Sessions of users.
     pub sessions: Sessions,
     /// What needs two people.
@@ -52,6 +56,8 @@ pub struct Config {
     pub issuing: Issuing,
     /// Telling events to other programs.
     pub webhooks: Webhooks,
+    /// Mail to customers.
+    pub mail: MailSettings,
     /// Logging.
     pub log: Log,
 }
@@ -132,6 +138,14 @@ pub struct Restore {
     pub similarity: u32,
 }
 
+/// Who signs in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Users {
+    /// Words of roles that nobody uses without a second factor.
+    pub second_factor_required: Vec<String>,
+}
+
 /// Sessions of users.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -198,10 +212,12 @@ impl Default for Config {
             templates: Templates::default(),
             activation: Activation::default(),
             restore: Restore::default(),
+            users: Users::default(),
             sessions: Sessions::default(),
             four_eyes: TwoPeople::default(),
             issuing: Issuing::default(),
             webhooks: Webhooks::default(),
+            mail: MailSettings::default(),
             log: Log::default(),
         }
     }
@@ -324,7 +340,9 @@ impl Config {
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
+        config.session_rules()?;
         config.webhooks.check()?;
+        config.mail.check(config.limits.request_timeout_secs)?;
         config.edition_limits.over(config.edition)?;
         let limits = &config.limits;
         let in_range = [
@@ -395,16 +413,26 @@ impl Config {
             tolerance: self.tolerance()?,
             selection: self.selection()?,
             restore_similarity: self.restore.similarity,
-            sessions: self.session_rules(),
+            sessions: self.session_rules()?,
             four_eyes: self.four_eyes(),
         })
     }
 
-    /// How long sessions last.
-    #[must_use]
-    pub fn session_rules(&self) -> SessionRules {
+    /// How long sessions last, and what they need.
+    ///
+    /// # Errors
+    /// A word that is no role.
+    pub fn session_rules(&self) -> anyhow::Result<SessionRules> {
         let Sessions { hours, idle_minutes } = self.sessions;
-        SessionRules { longest_secs: u64::from(hours) * 3600, idle_secs: u64::from(idle_minutes) * 60 }
+        let role = |word: &String| {
+            let unknown = || anyhow::anyhow!("users.second_factor_required: {word} is no role");
+            Role::from_name(word).ok_or_else(unknown)
+        };
+        Ok(SessionRules {
+            longest_secs: u64::from(hours) * 3600,
+            idle_secs: u64::from(idle_minutes) * 60,
+            factor_required: self.users.second_factor_required.iter().map(role).collect::<Result<_, _>>()?,
+        })
     }
 
     /// What needs two people.
@@ -469,7 +497,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 13, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 15, "as many settings as fields");
     }
 
     #[test]
@@ -503,6 +531,7 @@ mod tests {
             "[webhooks]\nallowed_networks = [\"10.0.0.1/8\"]",
             "[webhooks]\nretry_secs = []",
             "edition = \"huge\"",
+            "[mail]\nhost = \"mail.example\"",
             "[edition_limits]\nsoap = \"maybe\"",
         ] {
             assert!(Config::parse(text).is_err(), "{text}");

@@ -12,6 +12,7 @@ pub mod database;
 pub mod edition;
 pub mod http;
 pub mod keys;
+pub mod mail;
 pub mod metrics;
 pub mod password;
 pub mod served;

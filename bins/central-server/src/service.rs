@@ -12,6 +12,7 @@ mod history;
 mod items;
 mod licenses;
 mod lists;
+mod mail;
 mod orders;
 mod preactivations;
 mod receipts;
@@ -58,6 +59,7 @@ pub use transfers::Wish;
 
 use crate::edition::{Edition, Limits};
 use crate::keys::{FirmKeys, KeyRing};
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::system::{Clock, Randomness, SystemEntropy};
@@ -144,6 +146,8 @@ pub struct Service {
     stripes: attempt::Stripes,
     passwords: Passwords,
     counted: edition::Counted,
+    mailer: Option<Mailer>,
+    mailing: attempt::Stripes,
     /// Changes when something was committed here.
     news: watch::Sender<()>,
     stopping: watch::Sender<bool>,
@@ -175,6 +179,8 @@ impl Service {
             stripes: attempt::Stripes::default(),
             passwords: Passwords::default(),
             counted: edition::Counted::new(Limits::of_edition(Edition::HighAvailability)),
+            mailer: None,
+            mailing: attempt::Stripes::default(),
             news: watch::Sender::new(()),
             stopping: watch::Sender::new(false),
         }

@@ -156,9 +156,9 @@ impl Texts {
         };
         let mut arguments = FluentArgs::new();
         for (name, value) in values {
-            // Numbers choose between singular and plural.
-            let value =
-                value.parse::<u32>().map_or_else(|_| FluentValue::from(value.clone()), FluentValue::from);
+            // Numbers choose between singular and plural. An order `0117` is none.
+            let number = value.parse::<u32>().ok().filter(|number| number.to_string() == *value);
+            let value = number.map_or_else(|| FluentValue::from(value.clone()), FluentValue::from);
             arguments.set(name.clone(), value);
         }
         let mut errors = Vec::new();
@@ -219,6 +219,15 @@ mod tests {
             (None, "", "en"),
         ] {
             assert_eq!(texts.choose(chosen, accept), expected, "{chosen:?} {accept}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_shown_as_it_is_written() {
+        let texts = Texts::new(&[("en", "order = Order { $id }\n")], None, "en").unwrap();
+        for id in ["117", "0117", "4294967296", "+1", "1.50"] {
+            let shown = texts.text("en", "order", &[("id".to_owned(), id.to_owned())]);
+            assert_eq!(shown, format!("Order {id}"));
         }
     }
 

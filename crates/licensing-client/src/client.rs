@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use hyper::Method;
 use licensing_wire::json::{
-    ContainerAnswer, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderRequest, ReceiptAnswer,
-    ReceiptFile, ReceiptRequest, TemplateAnswer, TicketAnswer, TicketRequest, TokenAnswer, TokenList,
-    TokenRequest, TransferAnswer, TransferRequest,
+    ContainerAnswer, History, ItemAnswer, ItemList, ItemRequest, OrderAnswer, OrderMail, OrderMailAnswer,
+    OrderMailRequest, OrderRequest, ReceiptAnswer, ReceiptFile, ReceiptRequest, TemplateAnswer, TicketAnswer,
+    TicketRequest, TokenAnswer, TokenList, TokenRequest, TransferAnswer, TransferRequest,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -142,6 +142,27 @@ impl ServerClient {
     /// See [`ClientError`].
     pub fn order(&self, id: &str) -> Result<OrderAnswer, ClientError> {
         self.get(&format!("/api/v1/orders/{}", encoded(id)))
+    }
+
+    /// The mail about an order, in a language.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn order_mail(&self, id: &str, language: &str) -> Result<OrderMail, ClientError> {
+        self.get(&format!("/api/v1/orders/{}/mail?language={}", encoded(id), encoded(language)))
+    }
+
+    /// Sends the mail about an order. Under the same key it is sent once, however often it is asked for.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn mail_order(
+        &self,
+        id: &str,
+        request: &OrderMailRequest,
+        key: &str,
+    ) -> Result<OrderMailAnswer, ClientError> {
+        self.post(&format!("/api/v1/orders/{}/mail", encoded(id)), request, Some(key))
     }
 
     /// What is on a ticket; with `all` also what there is nothing more to do with.

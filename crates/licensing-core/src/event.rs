@@ -58,6 +58,8 @@ actions! {
     ItemCreated = "item_created",
     /// An order was created.
     OrderCreated = "order_created",
+    /// The ticket of an order was sent by mail; the outcome says when that did not work, or when nobody knows.
+    TicketMailed = "ticket_mailed",
     /// A license line was created.
     LicenseCreated = "license_created",
     /// A container was seen for the first time.

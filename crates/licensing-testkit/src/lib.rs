@@ -8,6 +8,7 @@ pub mod clock;
 pub mod conformance;
 pub mod damage;
 pub mod golden;
+pub mod mail;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proof;

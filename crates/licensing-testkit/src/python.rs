@@ -24,8 +24,11 @@ pub const STANDARD_WEBHOOKS: Package = Package { name: "standardwebhooks", versi
 /// Asks a server whatever its OpenAPI document allows, and more.
 pub const SCHEMATHESIS: Package = Package { name: "schemathesis", version: "4.32.5" };
 
+/// A mail server by others, with TLS and logins.
+pub const AIOSMTPD: Package = Package { name: "aiosmtpd", version: "1.4.6" };
+
 /// Every package.
-pub const PACKAGES: [Package; 2] = [STANDARD_WEBHOOKS, SCHEMATHESIS];
+pub const PACKAGES: [Package; 3] = [STANDARD_WEBHOOKS, SCHEMATHESIS, AIOSMTPD];
 
 /// The folder they are installed into.
 #[must_use]

@@ -4,11 +4,13 @@
 
 mod life;
 mod lists;
+mod mail;
 mod users;
 mod webhooks;
 
 pub use life::*;
 pub use lists::*;
+pub use mail::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use users::*;

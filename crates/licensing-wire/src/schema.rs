@@ -21,7 +21,7 @@ pub fn schemas() -> Map<String, Value> {
     let mut generator = settings.into_generator();
     add!(generator:
         json::ItemRequest, json::ItemAnswer, json::ItemList,
-        json::OrderRequest, json::OrderAnswer,
+        json::OrderRequest, json::OrderAnswer, json::OrderMail, json::OrderMailRequest, json::OrderMailAnswer,
         json::TicketRequest, json::TicketAnswer,
         json::TransferRequest, json::TransferAnswer,
         json::ReceiptRequest, json::ReceiptAnswer, json::ReceiptFile,

@@ -110,6 +110,7 @@ pub fn service(data: &DataDir, config: &Config, database: &Database) -> anyhow::
     let store = database.open_to_serve()?;
     let metrics = Arc::new(Metrics::new(now));
     let service = Service::new(store, ring, config.rules()?, Arc::new(SystemClock), metrics);
+    let service = service.with_mail(config.mail.mailer(data.path())?);
     Ok(Arc::new(service.with_limits(config.edition_limits.over(config.edition)?)))
 }
 

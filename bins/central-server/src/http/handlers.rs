@@ -3,6 +3,7 @@
 pub(super) mod events;
 pub(super) mod lists;
 pub(super) mod look;
+pub(super) mod mail;
 pub(super) mod pages;
 pub(super) mod sessions;
 pub(super) mod transfer;

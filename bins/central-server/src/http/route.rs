@@ -3,6 +3,7 @@
 
 mod events;
 mod lists;
+mod mail;
 
 use licensing_core::token::Permission;
 use licensing_wire::soap::Version;
@@ -52,8 +53,10 @@ pub enum Access {
 pub enum Needs {
     /// Signing in has begun; the code of the second factor may be missing.
     Begun,
-    /// Everything but an own password.
+    /// Everything but an own password and a second factor where one is required.
     Password,
+    /// Everything but a second factor where one is required.
+    Factor,
     /// Everything.
     Full,
 }
@@ -110,7 +113,7 @@ const WSDL: [(&str, &str); 3] =
     [("wsdl", "Asks for the document."), ("WSDL", "The same."), ("singleWsdl", "The same.")];
 
 /// The parts of the table.
-const PARTS: [&[Route]; 2] = [BASIC, events::ROUTES];
+const PARTS: [&[Route]; 3] = [BASIC, events::ROUTES, mail::ROUTES];
 
 const COUNT: usize = {
     let (mut count, mut part) = (0, 0);
@@ -584,7 +587,7 @@ const BASIC: &[Route] = &[
         name: "begin_second_factor",
         verb: Verb::Post,
         path: "/api/v1/account/second-factor",
-        access: Access::User(Needs::Full),
+        access: Access::User(Needs::Factor),
         summary: "Gives the secret of a second factor, which counts once it was confirmed.",
         request: Some("ConfirmationRequest"),
         response: Some("SecondFactorAnswer"),
@@ -596,7 +599,7 @@ const BASIC: &[Route] = &[
         name: "confirm_second_factor",
         verb: Verb::Post,
         path: "/api/v1/account/second-factor/confirmation",
-        access: Access::User(Needs::Full),
+        access: Access::User(Needs::Factor),
         summary: "Makes the second factor count, and tells the recovery codes, this once.",
         request: Some("CodeRequest"),
         response: Some("RecoveryCodes"),

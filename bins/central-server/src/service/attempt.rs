@@ -16,8 +16,8 @@ const ATTEMPTS: u32 = 64;
 /// A client's key for a request: the same key with the same request gets the same answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idempotency {
-    key: Digest,
-    fingerprint: Digest,
+    pub(super) key: Digest,
+    pub(super) fingerprint: Digest,
 }
 
 impl Idempotency {
@@ -34,7 +34,7 @@ impl Idempotency {
     }
 }
 
-/// Locks for requests that have lost a race: they queue instead of racing again. Only a matter of speed; what
+/// Locks for requests that have lost a race, or would do the same at once: they queue. Only a matter of speed; what
 /// keeps decisions right are the versions in the database.
 #[derive(Debug)]
 pub(super) struct Stripes([Mutex<()>; 64]);
@@ -46,7 +46,7 @@ impl Default for Stripes {
 }
 
 impl Stripes {
-    async fn lock(&self, about: &[u8]) -> MutexGuard<'_, ()> {
+    pub(super) async fn lock(&self, about: &[u8]) -> MutexGuard<'_, ()> {
         let stripe = usize::from(hash("stripe", &[about])[0]) % self.0.len();
         self.0[stripe].lock().await
     }
@@ -147,7 +147,7 @@ impl Service {
     }
 
     /// The answer this request was given before.
-    async fn answered(&self, idempotency: Idempotency) -> Result<Option<Answer>, Failure> {
+    pub(super) async fn answered(&self, idempotency: Idempotency) -> Result<Option<Answer>, Failure> {
         let Some(record) = self.store.answered(idempotency.key).await? else { return Ok(None) };
         if record.fingerprint != idempotency.fingerprint {
             return Err(Refusal::IdempotencyKeyReused.into());
@@ -169,7 +169,7 @@ impl Service {
     }
 
     /// An answer as it is stored: encrypted, because it may hold a ticket or a token.
-    fn record(&self, idempotency: Idempotency, answer: &Answer) -> RequestRecord {
+    pub(super) fn record(&self, idempotency: Idempotency, answer: &Answer) -> RequestRecord {
         let mut plain = answer.status.to_be_bytes().to_vec();
         plain.extend_from_slice(&answer.body);
         RequestRecord {

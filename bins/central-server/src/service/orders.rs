@@ -132,7 +132,11 @@ impl Service {
         Answer::json(200, &self.order_with_ticket(&order, show_ticket).await?)
     }
 
-    async fn order_with_ticket(&self, order: &Order, show_ticket: bool) -> Result<OrderAnswer, Failure> {
+    pub(super) async fn order_with_ticket(
+        &self,
+        order: &Order,
+        show_ticket: bool,
+    ) -> Result<OrderAnswer, Failure> {
         let code = if show_ticket { self.ticket_code(order.ticket).await? } else { HIDDEN_TICKET.to_owned() };
         let mut lines = self.store.lines_of_ticket(order.ticket).await?;
         lines.retain(|line| line.order == order.id);

@@ -98,6 +98,13 @@ fn order(vendor: &mut Vendor, id: &str) -> String {
     let code = vendor.browser.find(".ticket-code");
     let ticket = vendor.browser.text(&code);
     assert_eq!(ticket.len(), 29, "{ticket}");
+    vendor.open(&format!("/orders/{id}?mail=de"));
+    vendor.browser.fill("#mail-to", "somebody else");
+    vendor.look("vendor-order-mail");
+    let text = vendor.browser.run("return document.querySelector('#mail-text').value", &[]);
+    assert!(
+        text.as_str().is_some_and(|text| text.contains("Mit freundlichen Grüßen") && text.contains(&ticket))
+    );
     vendor.open("/orders");
     vendor.look("vendor-orders");
     vendor.open("/licenses?never_activated=true");

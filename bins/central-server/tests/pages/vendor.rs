@@ -47,7 +47,9 @@ impl Server {
         };
         let init = central().args(["init", "--firm-code", FIRM, "--data"]).arg(&data).status().unwrap();
         assert!(init.success());
-        fs::write(data.join("central.toml"), "[rate]\nrequests_per_minute = 0\n").unwrap();
+        let mail = "[mail]\nhost = \"localhost\"\nfrom = \"licenses@vendor.example\"\n";
+        let settings = format!("[rate]\nrequests_per_minute = 0\n{mail}");
+        fs::write(data.join("central.toml"), settings).unwrap();
         let mut user = central();
         user.args(["user", "add", "ada", "--role", "admin", "--data"]).arg(&data).stdin(Stdio::piped());
         let mut child = user.spawn().unwrap();

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use central_server::config::Config;
+use central_server::mail::MailSettings;
+use licensing_testkit::mail::MailServer;
+
 use crate::world::{Ask, Device, Told, Via, World};
 
 /// One world that is told the story.
@@ -20,7 +24,8 @@ pub(crate) struct Story {
 }
 
 /// Fields of which every value is made up by the server.
-const MADE_UP: [&str; 14] = [
+const MADE_UP: [&str; 15] = [
+    "message_id",
     "ticket",
     "token",
     "proof",
@@ -44,8 +49,16 @@ fn text(value: &Value) -> String {
 impl Story {
     pub(crate) fn new(via: Via) -> Self {
         let names = Vec::new();
+        let server = MailServer::start().unwrap();
+        let mail = MailSettings {
+            host: server.address.ip().to_string(),
+            port: server.address.port(),
+            tls: "none".to_owned(),
+            from: "Vendor <licenses@vendor.example>".to_owned(),
+            ..MailSettings::default()
+        };
         Self {
-            world: World::new(),
+            world: World::with(Config { mail, ..Config::default() }),
             via,
             log: Vec::new(),
             used: BTreeSet::new(),
@@ -171,6 +184,7 @@ impl Story {
         self.post("create_order", json!({"order_id": "O-3", "items": [{"item": "A", "quantity": 0}]})).await;
         self.look("get_order", "O-1").await;
         self.look("get_order", "O-9").await;
+        self.mails().await;
         self.post("show_ticket", json!({"ticket": ticket})).await;
         self.post("show_ticket", json!({"ticket": ticket, "all": true})).await;
         self.post("show_ticket", json!({"ticket": "ABCDE"})).await;
@@ -179,6 +193,25 @@ impl Story {
         self.look("template", "1").await;
         let id = |index: usize| text(&placed.value["licenses"][index]["id"]);
         (ticket, id(0), id(1))
+    }
+
+    async fn mails(&mut self) {
+        let in_language = |path: &str, language: &str| Ask {
+            path: Some(path.into()),
+            query: vec![("language", language.into())],
+            ..Ask::default()
+        };
+        self.look("get_order_mail", "O-1").await;
+        self.ask("get_order_mail", in_language("O-1", "de")).await;
+        self.ask("get_order_mail", in_language("O-1", "xx")).await;
+        self.look("get_order_mail", "O-9").await;
+        let body = json!({"to": "jane@customer.example", "language": "de", "note": "Hello,\nthere"});
+        let keyed = Ask { path: Some("O-1".into()), body, key: Some("mail-1".into()), ..Ask::default() };
+        let first = self.ask("mail_order", keyed.clone()).await;
+        assert_eq!(self.ask("mail_order", keyed.clone()).await, first);
+        self.ask("mail_order", Ask { path: Some("O-2".into()), ..keyed }).await;
+        self.change("mail_order", "O-1", json!({"to": "jane@customer.example\r\nBcc: x@y"})).await;
+        self.change("mail_order", "O-9", json!({"to": "jane@customer.example"})).await;
     }
 
     async fn moves(&mut self, ticket: &str, a: &str, device: &mut Device) {

@@ -145,6 +145,7 @@ impl World {
             Arc::new(Hand(clock.clone())),
             metrics,
         );
+        let service = service.with_mail(config.mail.mailer(data.dir().path()).unwrap());
         let service = service.with_randomness(Arc::new(Seeded(AtomicU64::new(1))));
         let app = App::new(Arc::new(service), config);
         Self { app, clock, data }

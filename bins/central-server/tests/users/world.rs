@@ -72,6 +72,7 @@ impl World {
         let (ring, store) = (keys::load(&data.dir().keys()).unwrap(), data.database.open().unwrap());
         let metrics = Arc::new(Metrics::new(clock.now()));
         let service = Service::new(store, ring, rules, Arc::new(Hand(Arc::clone(&clock))), metrics);
+        let service = service.with_mail(config.mail.mailer(data.dir().path()).unwrap());
         let app = App::new(Arc::new(service), config);
         Self { app, clock, data }
     }
@@ -125,6 +126,11 @@ impl World {
         }
     }
 
+    /// The API token of the administrator.
+    pub(crate) fn token(&self) -> &str {
+        &self.data.token
+    }
+
     /// Stores what nobody asked for.
     pub(crate) async fn commit(&self, changes: ChangeSet) {
         self.app.service().store().commit(changes).await.unwrap();
@@ -153,7 +159,7 @@ impl World {
 
     /// With the API token of the administrator.
     pub(crate) async fn admin(&self, method: &str, path: &str, body: &Value) -> Answered {
-        let token = format!("Bearer {}", self.data.token);
+        let token = format!("Bearer {}", self.token());
         self.send(method, path, body, &Browser::default(), &[("authorization", &token)]).await
     }
 

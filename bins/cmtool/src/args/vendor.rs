@@ -143,6 +143,23 @@ pub(crate) enum OrderCommand {
         /// Order id
         id: String,
     },
+    /// Send the mail about an order, with its ticket; without --to, show it
+    Mail {
+        /// Order id
+        id: String,
+        /// Address to send it to
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<String>,
+        /// Language of the mail: en or de
+        #[arg(long, default_value = "en", value_name = "LANGUAGE")]
+        language: String,
+        /// What to say before the text
+        #[arg(long, value_name = "TEXT", requires = "to")]
+        note: Option<String>,
+        /// Send it once under this key, however often the command is repeated; a new one when absent
+        #[arg(long, requires = "to")]
+        key: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

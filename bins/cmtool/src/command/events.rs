@@ -96,7 +96,7 @@ pub(crate) fn webhook(global: &Global, command: WebhookCommand, output: &Output)
 }
 
 /// A key for this one request: sent again after a broken connection it tells the same secret.
-fn new_key() -> String {
+pub(super) fn new_key() -> String {
     to_hex(&random::<16>(&mut license_runtime::SystemEntropy::default()))
 }
 

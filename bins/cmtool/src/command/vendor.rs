@@ -1,11 +1,12 @@
 //! What the vendor makes: items and orders.
 
 use licensing_wire::json::{
-    ItemAnswer, ItemRequest, ModuleMessage, OrderAnswer, OrderLineMessage, OrderRequest,
+    ItemAnswer, ItemRequest, ModuleMessage, OrderAnswer, OrderLineMessage, OrderMailRequest, OrderRequest,
 };
 use serde_json::json;
 
 use crate::args::{Global, ItemArguments, ItemCommand, OrderCommand};
+use crate::command::events::new_key;
 use crate::failure::Failure;
 use crate::output::{Output, table};
 
@@ -109,6 +110,17 @@ pub(crate) fn order(global: &Global, command: OrderCommand, output: &Output) -> 
             server.create_order(&OrderRequest { order_id, customer, comment, items, together, ticket })?
         }
         OrderCommand::Show { id } => server.order(&id)?,
+        OrderCommand::Mail { id, to: None, language, .. } => {
+            let mail = server.order_mail(&id, &language)?;
+            output.result(&mail, || format!("subject {}\n\n{}", mail.subject, mail.text));
+            return Ok(());
+        }
+        OrderCommand::Mail { id, to: Some(to), language, note, key } => {
+            let request = OrderMailRequest { to, language: Some(language), note };
+            let sent = server.mail_order(&id, &request, &key.unwrap_or_else(new_key))?;
+            output.result(&sent, || format!("mail about order {} sent to {}", sent.order_id, sent.to));
+            return Ok(());
+        }
     };
     output.result(&order, || order_text(&order));
     Ok(())

@@ -123,6 +123,13 @@ pub static OPERATIONS: &[Operation] = operations! {
     "GetItem" "get_item" (path("itemId", Text)) plain -> "item" ITEM;
     "CreateOrder" "create_order" (message("order", &types::NEW_ORDER)) keyed -> "order" ORDER;
     "GetOrder" "get_order" (path("orderId", Text)) plain -> "order" ORDER;
+    "GetOrderMail" "get_order_mail" (path("orderId", Text), query("language", "language", Text)) plain -> "mail" ORDER_MAIL;
+    "MailOrder" "mail_order" (
+        path("orderId", Text),
+        body(one("to", "to", Text)),
+        body(opt("language", "language", Text)),
+        body(opt("note", "note", Text))
+    ) keyed -> "mail" SENT_MAIL;
     "GetTicket" "show_ticket" (TICKET, body(opt("all", "all", Flag))) plain -> "ticket" TICKET;
     "RequestUpdate" "activate" (TICKET, LICENSES, CONTEXT) keyed -> "update" UPDATE;
     "RequestReturn" "deactivate" (TICKET, LICENSES, CONTEXT) keyed -> "update" UPDATE;

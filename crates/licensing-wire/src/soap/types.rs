@@ -204,6 +204,29 @@ pub(crate) const ORDER: Type = Type {
     ],
 };
 
+pub(crate) const ORDER_MAIL: Type = Type {
+    name: "OrderMail",
+    json: "OrderMail",
+    fields: &[
+        one("orderId", "order_id", Text),
+        one("language", "language", Text),
+        one("subject", "subject", Text),
+        one("text", "text", Text),
+        one("canSend", "can_send", Flag),
+    ],
+};
+
+pub(crate) const SENT_MAIL: Type = Type {
+    name: "SentMail",
+    json: "OrderMailAnswer",
+    fields: &[
+        one("orderId", "order_id", Text),
+        one("to", "to", Text),
+        one("messageId", "message_id", Text),
+        one("sentAt", "sent_at", Moment),
+    ],
+};
+
 const ACTIVATION: Type = Type {
     name: "Activation",
     json: "ActivationMessage",

@@ -35,6 +35,7 @@ pub(super) const TEMPLATES: &[(&str, &str)] = templates!(
     "sign-in-code.html",
     "account.html",
     "password.html",
+    "second-factor-add.html",
     "second-factor.html",
     "recovery-codes.html",
     "secret.html",

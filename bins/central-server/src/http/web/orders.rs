@@ -12,14 +12,54 @@ use crate::service::Failure;
 const LINES: usize = 5;
 
 pub(super) async fn page(visit: &Visit) -> Result<Shown, Failure> {
+    let language = match visit.asked("mail") {
+        "" => visit.language.as_str(),
+        chosen => chosen,
+    };
+    show_order(visit, 200, language, None).await
+}
+
+/// An order, with the mail about it in a language for those who may see its ticket.
+async fn show_order(
+    visit: &Visit,
+    status: u16,
+    language: &str,
+    failure: Option<Failure>,
+) -> Result<Shown, Failure> {
     let id = visit.param();
+    let language = crate::mail::language(language).unwrap_or("en");
+    let mail = if visit.may("get_order_mail") {
+        Some(visit.look("get_order_mail", &[id], &[("language", language)]).await?)
+    } else {
+        None
+    };
     let order = visit.look("get_order", &[id], &[]).await?;
     let licenses = visit.look("list_licenses", &[], &[("order", id), ("limit", "500")]).await?;
     let shows_ticket = !order.get("ticket").and_then(Value::as_str).unwrap_or("*").contains('*');
     let values = context! {
-        order => value(order), licenses => value(licenses), shows_ticket => shows_ticket
+        order => value(order), licenses => value(licenses), shows_ticket => shows_ticket,
+        mail => mail.map(value),
+        mail_languages => crate::mail::LANGUAGES,
+        mail_open => failure.is_some() || !visit.asked("mail").is_empty(),
+        to => visit.form.get("to"),
+        note => visit.form.get("note"),
+        problem => failure.map(|failure| visit.problem(&failure)),
     };
-    Ok(Shown::Page(200, "order.html", values))
+    Ok(Shown::Page(status, "order.html", values))
+}
+
+/// Sends the ticket of an order.
+pub(super) async fn mail(visit: &Visit) -> Result<Shown, Failure> {
+    let (id, language) = (visit.param(), visit.form.get("language"));
+    let mut message = Map::new();
+    for name in ["to", "language", "note"] {
+        text(&mut message, name, &visit.form);
+    }
+    match visit.act("mail_order", &[id], message.into()).await {
+        Ok(_) => Ok(Shown::To(format!("/orders/{}?done=mail-order", part(id)))),
+        Err(failure) if matches!(failure.code(), "internal" | "order_unknown") => Err(failure),
+        Err(failure) => show_order(visit, 422, language, Some(failure)).await,
+    }
 }
 
 pub(super) async fn form(visit: &Visit) -> Result<Shown, Failure> {

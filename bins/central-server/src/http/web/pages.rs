@@ -47,6 +47,8 @@ const fn post(name: &'static str, path: &'static str, reader: Reader, maker: Mak
 
 /// Where the code of the second factor is entered.
 pub(super) const CODE_PATH: &str = "/sign-in/code";
+/// Where a second factor is set up.
+pub(super) const FACTOR_PATH: &str = "/account/second-factor";
 /// Where an own password is set.
 pub(super) const PASSWORD_PATH: &str = "/account/password";
 
@@ -59,9 +61,8 @@ pub static PAGES: &[Page] = &[
     get("page_account", "/account", Reader::User, |v| Box::pin(account::page(v))),
     get("page_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::password_page(v))),
     post("page_change_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::change_password(v))),
-    post("page_second_factor", "/account/second-factor", Reader::User, |v| {
-        Box::pin(account::begin_second_factor(v))
-    }),
+    get("page_set_up_factor", FACTOR_PATH, Reader::User, |v| Box::pin(account::factor_page(v))),
+    post("page_second_factor", FACTOR_PATH, Reader::User, |v| Box::pin(account::begin_second_factor(v))),
     post("page_confirm_factor", "/account/second-factor/confirm", Reader::User, |v| {
         Box::pin(account::confirm_second_factor(v))
     }),
@@ -106,6 +107,7 @@ pub static PAGES: &[Page] = &[
     post("page_create_item", "/items", Reader::Of("create_item"), |v| Box::pin(items::create(v))),
     get("page_orders", "/orders", Reader::Of("list_orders"), |v| Box::pin(lists::orders(v))),
     get("page_order", "/orders/{id}", Reader::Of("get_order"), |v| Box::pin(orders::page(v))),
+    post("page_mail_order", "/orders/{id}/mail", Reader::Of("mail_order"), |v| Box::pin(orders::mail(v))),
     get("page_new_order", "/new-order", Reader::Of("create_order"), |v| Box::pin(orders::form(v))),
     post("page_create_order", "/orders", Reader::Of("create_order"), |v| Box::pin(orders::create(v))),
     get("page_licenses", "/licenses", Reader::Of("list_licenses"), |v| Box::pin(lists::licenses(v))),

@@ -223,14 +223,15 @@ container-serial = Seriennummer des Containers
 ticket = Ticket
 ticket-help = Wer es hat, kann die Lizenzen aktivieren. Schicken Sie es nur dem Kunden.
 ticket-hidden = Ihre Rollen zeigen keine Tickets.
-mail-title = Text für eine Mail
-mail-label = In eine Mail an den Kunden kopieren
-mail-body = vielen Dank für Ihre Bestellung { $order }. Ihr Ticket ist
-
-    { "    " }{ $ticket }
-
-    Geben Sie es in unserem Lizenzportal ein, um Ihre Lizenzen zu aktivieren. Halten Sie es geheim: Wer es hat, kann es benutzen.
-mail-end = Mit freundlichen Grüßen
+mail-title = Mail an den Kunden
+mail-label = Kopieren Sie ihn in eine Mail an den Kunden
+mail-to = Senden an
+mail-subject = Betreff
+mail-note = Eigene Worte, vor dem Text
+mail-text = Text
+mail-send = Mail senden
+mail-language-en = Englisch
+mail-language-de = Deutsch
 
 # Lizenzen und Container
 license-id = Lizenz-Id
@@ -254,6 +255,10 @@ cancel-withdrawal-help = Die Lizenz geht an ihren Besitzer zurück.
 replace = Ersetzen
 replace-help = Eine Lizenz eines anderen Artikels tritt an ihre Stelle, auf demselben Ticket und in denselben Containern.
 replace-now = Diese Lizenz ersetzen
+replace-begins = Anfang der Artikelnummer
+replace-search = Artikel suchen
+replace-more = Es gibt mehr, die so anfangen: Geben Sie mehr von der Nummer ein, um sie zu sehen.
+replace-none = Es gibt noch keinen anderen Artikel.
 timeline = Was geschah
 firm-facts = { $counter } Übertragungen, { $unproven } ohne Quittung
 last-seen = letzter Kontakt
@@ -302,6 +307,7 @@ found-customer = Bestellungen des Kunden
 done-signed-out = Sie sind abgemeldet.
 done-item-created = Der Artikel ist angelegt.
 done-order-created = Die Bestellung ist angelegt, mit ihren Lizenzen.
+done-mail-order = Der Mailserver hat die Mail angenommen.
 done-withdraw = Die Lizenz ist zurückgezogen.
 done-cancel-withdrawal = Die Lizenz ist zurück.
 done-replace = Die Lizenz ist ersetzt.
@@ -341,6 +347,8 @@ second-factor-on = an, noch { $codes } Wiederherstellungscodes
 second-factor-off = aus
 second-factor-help = Beim Anmelden wird dann auch ein Code aus einer Authenticator-App auf Ihrem Telefon verlangt.
 second-factor-add = Zweiten Faktor hinzufügen
+second-factor-required = Eine Ihrer Rollen verlangt einen zweiten Faktor. Richten Sie ihn jetzt ein; vorher können Sie nichts anderes tun.
+second-factor-go-on = Weiter
 second-factor-remove = Zweiten Faktor entfernen
 second-factor-remove-help = Beim Anmelden wird dann nur noch das Passwort verlangt.
 second-factor-scan = Scannen Sie diesen Code mit Ihrer Authenticator-App.

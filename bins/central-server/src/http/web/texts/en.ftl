@@ -223,14 +223,15 @@ container-serial = Container serial
 ticket = Ticket
 ticket-help = Whoever has it can activate the licenses. Send it to the customer only.
 ticket-hidden = Your roles do not show tickets.
-mail-title = Text for a mail
+mail-title = Mail to the customer
 mail-label = Copy it into a mail to the customer
-mail-body = Thank you for your order { $order }. Your ticket is
-
-    { "    " }{ $ticket }
-
-    Enter it in our license portal to activate your licenses. Keep it secret: whoever has it can use it.
-mail-end = Kind regards
+mail-to = Send to
+mail-subject = Subject
+mail-note = Your own words, before the text
+mail-text = Text
+mail-send = Send the mail
+mail-language-en = English
+mail-language-de = German
 
 # Licenses and containers
 license-id = License id
@@ -254,6 +255,10 @@ cancel-withdrawal-help = The license goes back to its owner.
 replace = Replace
 replace-help = A license of another item takes its place, on the same ticket and in the same containers.
 replace-now = Replace this license
+replace-begins = Beginning of the item's id
+replace-search = Look for items
+replace-more = There are more that begin like this: enter more of the id to see them.
+replace-none = There is no other item yet.
 timeline = What happened
 firm-facts = { $counter } transfers, { $unproven } without a receipt
 last-seen = last contact
@@ -302,6 +307,7 @@ found-customer = Orders of customer
 done-signed-out = You are signed out.
 done-item-created = The item is there.
 done-order-created = The order is there, with its licenses.
+done-mail-order = The mail server has taken the mail.
 done-withdraw = The license is withdrawn.
 done-cancel-withdrawal = The license is back.
 done-replace = The license is replaced.
@@ -341,6 +347,8 @@ second-factor-on = on, { $codes } recovery codes left
 second-factor-off = off
 second-factor-help = Signing in then also asks for a code from an authenticator app on your phone.
 second-factor-add = Add a second factor
+second-factor-required = One of your roles requires a second factor. Set it up now; you can do nothing else before.
+second-factor-go-on = Continue
 second-factor-remove = Remove the second factor
 second-factor-remove-help = Signing in then asks for nothing but the password.
 second-factor-scan = Scan this code with your authenticator app.
