@@ -7,6 +7,7 @@ mod load;
 mod plot;
 mod program;
 mod report;
+mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
