@@ -14,6 +14,10 @@ mod people;
 mod replacement;
 #[path = "pages/roles.rs"]
 mod roles;
+#[path = "pages/served.rs"]
+mod served;
+#[path = "pages/strangers.rs"]
+mod strangers;
 #[path = "pages/texts.rs"]
 mod texts;
 #[path = "pages/vendor.rs"]
