@@ -8,6 +8,8 @@ mod data;
 mod day;
 #[path = "pages/factor.rs"]
 mod factor;
+#[path = "pages/keyboard.rs"]
+mod keyboard;
 #[path = "pages/people.rs"]
 mod people;
 #[path = "pages/replacement.rs"]

@@ -21,9 +21,6 @@ use tokio::task::JoinHandle;
 use crate::roles::CORPUS;
 use crate::world::{Browser, World};
 
-/// How many of each thing there are: each word of a stranger needs its own.
-const MANY: u8 = 48;
-
 /// The server, as long as it is served.
 pub(crate) struct Served {
     pub(crate) world: World,
@@ -117,8 +114,8 @@ fn containers(world: &World) -> Vec<ContainerRecord> {
     (0..24).map(container).collect()
 }
 
-/// An item, orders, licenses in several states, containers, and whatever waits for a decision.
-pub(crate) async fn prepared() -> Served {
+/// An item, orders, licenses in several states, containers, and so much of whatever waits for a decision.
+pub(crate) async fn prepared(many: u8) -> Served {
     let mail = MailServer::start().unwrap();
     let settings = MailSettings {
         host: mail.address.ip().to_string(),
@@ -140,7 +137,7 @@ pub(crate) async fn prepared() -> Served {
     let withdrawal = format!("/api/v1/licenses/{}/withdrawal", licenses[1]);
     assert_eq!(world.admin("POST", &withdrawal, &json!(null)).await.status, 200);
     let ann = world.user("ann", "sales").await;
-    for number in 0..MANY {
+    for number in 0..many {
         let order =
             json!({"order_id": format!("H-{number:02}"), "items": [{"item": "PAD", "quantity": 200}]});
         assert_eq!(world.post(&ann, "/api/v1/orders", &order).await.code(), "order_held");
@@ -150,7 +147,7 @@ pub(crate) async fn prepared() -> Served {
     }
     assert_eq!(world.admin("POST", "/api/v1/users/gone/disabling", &json!(null)).await.status, 200);
     let vendor = world.user("vendor", "admin").await;
-    let guarded = decisions(&world, licenses[0].parse().unwrap()).await;
+    let guarded = decisions(&world, licenses[0].parse().unwrap(), many).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (stop, stopped) = oneshot::channel();
@@ -166,7 +163,7 @@ pub(crate) async fn prepared() -> Served {
 }
 
 /// What no message makes: containers, questions, second factors, sessions of odd browsers.
-async fn decisions(world: &World, license: LicenseId) -> Browser {
+async fn decisions(world: &World, license: LicenseId, many: u8) -> Browser {
     let line = world.store().license(license).await.unwrap().unwrap();
     let containers = containers(world);
     let asked = |number: u8| {
@@ -184,7 +181,7 @@ async fn decisions(world: &World, license: LicenseId) -> Browser {
             version: 0,
         })
     };
-    let mut changes: Vec<Change> = (0..MANY).map(asked).collect();
+    let mut changes: Vec<Change> = (0..many).map(asked).collect();
     changes.extend(containers.iter().cloned().map(Change::PutContainer));
     for name in ["busy", "guarded"] {
         let mut user = world.store().user(UserName::new(name).unwrap()).await.unwrap().unwrap();

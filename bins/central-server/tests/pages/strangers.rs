@@ -12,6 +12,9 @@ use crate::PASSWORD;
 use crate::roles::CORPUS;
 use crate::served::{Served, prepared};
 
+/// How many of each thing waits for a decision: each word of a stranger needs its own, and a page of a list shows them all.
+const MANY: u8 = 48;
+
 const SCRIPT: &str = include_str!("strangers.js");
 
 /// Fields that take any words, by page: what is kept and shown, and what is taken for something else or for nothing.
@@ -73,7 +76,7 @@ struct Visitor<'a> {
 }
 
 /// The page of the table an address belongs to.
-fn page_of(verb: Verb, path: &str) -> Option<&'static Page> {
+pub(crate) fn page_of(verb: Verb, path: &str) -> Option<&'static Page> {
     let parts: Vec<&str> = path.split(['?', '#']).next().unwrap_or_default().split('/').collect();
     let fits = |page: &&Page| {
         let known: Vec<&str> = page.path.split('/').collect();
@@ -272,7 +275,7 @@ impl Visitor<'_> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn c16_nothing_anybody_enters_runs_in_any_page() {
-    let served = prepared().await;
+    let served = prepared(MANY).await;
     let browser = Browser::start(&licensing_testkit::browser::Setup::default());
     let mut visitor = Visitor {
         browser: &browser,
