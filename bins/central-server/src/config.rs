@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::terms::Tolerance;
+use licensing_core::token::Role;
 use licensing_core::work::{SELECTION_RULES, SelectionRule};
 use licensing_wire::{binary, options};
 use serde::Deserialize;
@@ -47,6 +48,8 @@ pub struct Config {
     pub activation: Activation,
     /// Restoring act licenses.
     pub restore: Restore,
+    /// Who signs in.
+    pub users: Users,
     /// Sessions of users.
     pub sessions: Sessions,
     /// What needs two people.
@@ -145,6 +148,14 @@ pub struct Restore {
     pub similarity: u32,
 }
 
+/// Who signs in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Users {
+    /// Words of roles that nobody uses without a second factor.
+    pub second_factor_required: Vec<String>,
+}
+
 /// Sessions of users.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -212,6 +223,7 @@ impl Default for Config {
             templates: Templates::default(),
             activation: Activation::default(),
             restore: Restore::default(),
+            users: Users::default(),
             sessions: Sessions::default(),
             four_eyes: TwoPeople::default(),
             issuing: Issuing::default(),
@@ -339,6 +351,7 @@ impl Config {
         config.tolerance()?;
         config.selection()?;
         config.makers()?;
+        config.session_rules()?;
         config.webhooks.check()?;
         config.mail.check(config.limits.request_timeout_secs)?;
         config.edition_limits.over(config.edition)?;
@@ -411,16 +424,26 @@ impl Config {
             tolerance: self.tolerance()?,
             selection: self.selection()?,
             restore_similarity: self.restore.similarity,
-            sessions: self.session_rules(),
+            sessions: self.session_rules()?,
             four_eyes: self.four_eyes(),
         })
     }
 
-    /// How long sessions last.
-    #[must_use]
-    pub fn session_rules(&self) -> SessionRules {
+    /// How long sessions last, and what they need.
+    ///
+    /// # Errors
+    /// A word that is no role.
+    pub fn session_rules(&self) -> anyhow::Result<SessionRules> {
         let Sessions { hours, idle_minutes } = self.sessions;
-        SessionRules { longest_secs: u64::from(hours) * 3600, idle_secs: u64::from(idle_minutes) * 60 }
+        let role = |word: &String| {
+            let unknown = || anyhow::anyhow!("users.second_factor_required: {word} is no role");
+            Role::from_name(word).ok_or_else(unknown)
+        };
+        Ok(SessionRules {
+            longest_secs: u64::from(hours) * 3600,
+            idle_secs: u64::from(idle_minutes) * 60,
+            factor_required: self.users.second_factor_required.iter().map(role).collect::<Result<_, _>>()?,
+        })
     }
 
     /// What needs two people.
@@ -485,7 +508,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 15, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 16, "as many settings as fields");
     }
 
     #[test]

@@ -6,8 +6,12 @@
 mod data;
 #[path = "pages/day.rs"]
 mod day;
+#[path = "pages/factor.rs"]
+mod factor;
 #[path = "pages/people.rs"]
 mod people;
+#[path = "pages/replacement.rs"]
+mod replacement;
 #[path = "pages/roles.rs"]
 mod roles;
 #[path = "pages/texts.rs"]

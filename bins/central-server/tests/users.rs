@@ -272,6 +272,37 @@ async fn what_changes_about_a_user_counts_at_once() {
 }
 
 #[tokio::test]
+async fn a_role_that_requires_a_second_factor_is_good_for_nothing_without() {
+    let world = World::with(Config::parse("[users]\nsecond_factor_required = [\"sales\"]").unwrap());
+    world.admin("POST", "/api/v1/users", &json!({"name": "eve", "roles": ["support"]})).await;
+    let mut ann = world.user("ann", "support").await;
+    assert_eq!(world.get(&ann, "/api/v1/items").await.status, 200, "this role does not");
+    let roles = json!({"roles": ["support", "sales"]});
+    assert_eq!(world.admin("POST", "/api/v1/users/ann/roles", &roles).await.status, 200);
+    // At once, in the session that exists, and in a new one.
+    for _ in 0..2 {
+        let session = world.get(&ann, "/api/v1/session").await;
+        assert_eq!(session.json["standing"], "second_factor_setup_needed");
+        for path in ["/api/v1/items", "/api/v1/orders", "/api/v1/account/sessions"] {
+            assert_eq!(world.get(&ann, path).await.code(), "second_factor_setup_needed", "{path}");
+        }
+        assert_eq!(world.sign_in(&mut ann, "ann", PASSWORD).await.status, 201);
+    }
+    let begun = world.post(&ann, "/api/v1/account/second-factor", &json!({"password": PASSWORD})).await;
+    assert_eq!(world.get(&ann, "/api/v1/items").await.code(), "second_factor_setup_needed", "not yet");
+    let code = json!({"code": code(begun.json["secret"].as_str().unwrap(), world.now())});
+    let confirmed = world.post(&ann, "/api/v1/account/second-factor/confirmation", &code).await;
+    assert_eq!(confirmed.status, 200, "{confirmed:?}");
+    assert_eq!(world.get(&ann, "/api/v1/items").await.status, 200, "the session goes on");
+    // Without it the door is closed again, in the same session.
+    let removal = json!({"password": PASSWORD});
+    assert_eq!(world.post(&ann, "/api/v1/account/second-factor/removal", &removal).await.status, 200);
+    assert_eq!(world.get(&ann, "/api/v1/items").await.code(), "second_factor_setup_needed");
+    let wrong = Config::parse("[users]\nsecond_factor_required = [\"king\"]").unwrap_err();
+    assert!(wrong.to_string().contains("users.second_factor_required: king"), "{wrong}");
+}
+
+#[tokio::test]
 async fn only_pages_of_this_server_act_for_a_browser() {
     let world = World::new();
     let ann = world.user("ann", "admin").await;

@@ -7,7 +7,6 @@ use anyhow::{Context as _, ensure};
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use http_pages::headers::cookie;
 use hyper::HeaderMap;
-use hyper::header::COOKIE;
 use licensing_core::random;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
@@ -84,11 +83,8 @@ impl Keeper {
     /// The visitor of a request, when its cookie is one of ours and not too old.
     #[must_use]
     pub fn open(&self, headers: &HeaderMap) -> Option<Session> {
-        let mut cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let value = cookies.find_map(|value| cookie(value, COOKIE_NAME))?;
-        if value.len() > COOKIE_BYTES_MAX {
-            return None;
-        }
+        let sound = |value: &str| !value.is_empty() && value.len() <= COOKIE_BYTES_MAX;
+        let value = cookie(headers, COOKIE_NAME, sound)?;
         let mut bytes = BASE64URL_NOPAD.decode(value.as_bytes()).ok()?;
         let sealed = bytes.split_off(NONCE_LEN.min(bytes.len()));
         let nonce = Nonce::try_assume_unique_for_key(&bytes).ok()?;
@@ -148,7 +144,7 @@ mod tests {
 
     fn headers(set: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, set.split(';').next().unwrap().parse().unwrap());
+        headers.insert(hyper::header::COOKIE, set.split(';').next().unwrap().parse().unwrap());
         headers
     }
 

@@ -27,7 +27,7 @@ const FAMILIES: &[&str] = &[
 ];
 
 /// Families of codes of the central server's operator and of its other interface.
-const OPERATORS: &[&str] = &["database_", "copy_", "soap_", "invalid_xml", "operation_"];
+const OPERATORS: &[&str] = &["database_", "copy_", "soap_", "invalid_xml", "operation_", "mail_"];
 
 /// Codes a customer never meets: of the vendor's interface, of command lines, of using a license.
 const NOT_FOR_CUSTOMERS: &[&str] = &[
@@ -95,6 +95,7 @@ const NOT_FOR_CUSTOMERS: &[&str] = &[
     "sign_in_failed",
     "sign_in_waits",
     "second_factor_needed",
+    "second_factor_setup_needed",
     "second_factor_wrong",
     "second_factor_not_due",
     "second_factor_exists",

@@ -45,14 +45,35 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A cookie's value out of a `Cookie` field.
+/// The first value of a cookie that is `sound`, whatever else is sent under its name: a page beside ours can put one of
+/// its own before it.
 #[must_use]
-pub fn cookie<'a>(field: &'a str, name: &str) -> Option<&'a str> {
-    field.split(';').find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str, sound: impl Fn(&str) -> bool) -> Option<&'a str> {
+    let fields = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let value = |pair: &'a str| pair.trim().strip_prefix(name)?.strip_prefix('=');
+    fields.flat_map(|field| field.split(';')).filter_map(value).find(|value| sound(value))
 }
 
 /// The `Set-Cookie` field that keeps a language.
 #[must_use]
 pub fn language_cookie(language: &str) -> String {
     format!("{LANGUAGE_COOKIE}={language}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sound_value_of_a_name_counts() {
+        let mut headers = HeaderMap::new();
+        for field in ["a=1; id=; xid=7; id=bad", "id=12 ; id=34", "id=56"] {
+            headers.append(header::COOKIE, HeaderValue::from_static(field));
+        }
+        let number = |value: &str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+        assert_eq!(cookie(&headers, "id", number), Some("12"));
+        assert_eq!(cookie(&headers, "id", |value| value == "56"), Some("56"));
+        assert_eq!(cookie(&headers, "id", |_| true), Some(""));
+        assert_eq!(cookie(&headers, "i", |_| true), None);
+    }
 }

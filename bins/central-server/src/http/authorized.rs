@@ -226,17 +226,30 @@ async fn user(
     if route.verb != Verb::Get && sender != Sender::OurPage {
         return Err(origin_refused());
     }
-    match (visitor.standing, needs) {
-        (Standing::Full, _) | (_, Needs::Begun) | (Standing::PasswordNeeded, Needs::Password) => {
-            Ok(Box::new(visitor))
-        }
-        (Standing::CodeNeeded, _) => {
-            Err(Failure::denied("second_factor_needed", "the code of the second factor is still missing"))
-        }
-        (Standing::PasswordNeeded, Needs::Full) => {
-            Err(Failure::denied("password_change_needed", "an own password has to be set first"))
-        }
+    match missing(visitor.standing, needs) {
+        None => Ok(Box::new(visitor)),
+        Some(missing) => Err(missing),
     }
+}
+
+/// What a session lacks for what is needed.
+fn missing(standing: Standing, needs: Needs) -> Option<Failure> {
+    let (code, message) = match (standing, needs) {
+        (Standing::Full, _)
+        | (_, Needs::Begun)
+        | (Standing::PasswordNeeded, Needs::Password)
+        | (Standing::FactorNeeded, Needs::Password | Needs::Factor) => return None,
+        (Standing::CodeNeeded, _) => {
+            ("second_factor_needed", "the code of the second factor is still missing")
+        }
+        (Standing::PasswordNeeded, Needs::Factor | Needs::Full) => {
+            ("password_change_needed", "an own password has to be set first")
+        }
+        (Standing::FactorNeeded, Needs::Full) => {
+            ("second_factor_setup_needed", "a role of the user requires a second factor, and there is none")
+        }
+    };
+    Some(Failure::denied(code, message))
 }
 
 /// The session of a browser, or signing in, from a page of somebody else.

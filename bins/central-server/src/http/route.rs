@@ -53,8 +53,10 @@ pub enum Access {
 pub enum Needs {
     /// Signing in has begun; the code of the second factor may be missing.
     Begun,
-    /// Everything but an own password.
+    /// Everything but an own password and a second factor where one is required.
     Password,
+    /// Everything but a second factor where one is required.
+    Factor,
     /// Everything.
     Full,
 }
@@ -585,7 +587,7 @@ const BASIC: &[Route] = &[
         name: "begin_second_factor",
         verb: Verb::Post,
         path: "/api/v1/account/second-factor",
-        access: Access::User(Needs::Full),
+        access: Access::User(Needs::Factor),
         summary: "Gives the secret of a second factor, which counts once it was confirmed.",
         request: Some("ConfirmationRequest"),
         response: Some("SecondFactorAnswer"),
@@ -597,7 +599,7 @@ const BASIC: &[Route] = &[
         name: "confirm_second_factor",
         verb: Verb::Post,
         path: "/api/v1/account/second-factor/confirmation",
-        access: Access::User(Needs::Full),
+        access: Access::User(Needs::Factor),
         summary: "Makes the second factor count, and tells the recovery codes, this once.",
         request: Some("CodeRequest"),
         response: Some("RecoveryCodes"),

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::time::Timestamp;
+use licensing_core::token::Role;
 use licensing_core::user::session::{Session, Stage, Standing};
 use licensing_core::user::{SignInRefusal, User, UserName};
 use licensing_wire::binary::to_hex;
@@ -24,18 +25,20 @@ const SEEN_SECS: u64 = 60;
 /// Characters of what a browser says it is that are kept.
 const AGENT_CHARS: usize = 200;
 
-/// How long sessions last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How long sessions last, and what they need.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRules {
     /// Seconds however much it is used.
     pub longest_secs: u64,
     /// Seconds without use.
     pub idle_secs: u64,
+    /// Roles that nobody uses without a second factor.
+    pub factor_required: Vec<Role>,
 }
 
 impl Default for SessionRules {
     fn default() -> Self {
-        Self { longest_secs: 12 * 3600, idle_secs: 30 * 60 }
+        Self { longest_secs: 12 * 3600, idle_secs: 30 * 60, factor_required: Vec::new() }
     }
 }
 
@@ -251,11 +254,7 @@ impl Service {
         changes.push(Change::ForgetSessions { until: now });
         changes.push(Change::PutUser(user.clone()));
         changes.push(Change::InsertSession(session.clone()));
-        let standing = match stage {
-            Stage::Code => Standing::CodeNeeded,
-            Stage::Full if user.must_change => Standing::PasswordNeeded,
-            Stage::Full => Standing::Full,
-        };
+        let standing = Standing::of(stage, &user, &self.rules.sessions.factor_required);
         Visitor { user, session, standing }
     }
 
@@ -266,9 +265,10 @@ impl Service {
     pub async fn visitor(&self, secret: &str) -> Result<Option<Visitor>, Failure> {
         let Some((session, user)) = self.store.session(session_hash(secret)).await? else { return Ok(None) };
         let now = self.now();
-        let Ok(standing) = session.standing(&user, now, self.rules.sessions.idle_secs) else {
+        if session.lasts(&user, now, self.rules.sessions.idle_secs).is_err() {
             return Ok(None);
-        };
+        }
+        let standing = Standing::of(session.stage, &user, &self.rules.sessions.factor_required);
         if now.secs_since(session.last_seen) >= SEEN_SECS {
             let mut changes = ChangeSet::default();
             changes.push(Change::SeeSession { hash: session.hash, at: now });
@@ -319,7 +319,7 @@ impl Service {
     pub async fn own_sessions(&self, visitor: &Visitor) -> Result<Answer, Failure> {
         let (now, idle) = (self.now(), self.rules.sessions.idle_secs);
         let mut sessions = self.store.sessions_of(visitor.user.name.clone()).await?;
-        sessions.retain(|session| session.standing(&visitor.user, now, idle).is_ok());
+        sessions.retain(|session| session.lasts(&visitor.user, now, idle).is_ok());
         let summary = |session: &Session| SessionSummary {
             id: to_hex(&session.hash[..8]),
             current: session.hash == visitor.session.hash,
@@ -343,6 +343,7 @@ pub fn session_answer(visitor: &Visitor) -> SessionAnswer {
         standing: match visitor.standing {
             Standing::CodeNeeded => "code_needed",
             Standing::PasswordNeeded => "password_needed",
+            Standing::FactorNeeded => "second_factor_setup_needed",
             Standing::Full => "full",
         }
         .to_owned(),

@@ -91,8 +91,14 @@ fn token(vendor: &mut Vendor) {
 fn second_factor(vendor: &mut Vendor) {
     vendor.open("/account");
     vendor.look("vendor-account");
+    vendor.browser.click("main a[href='/account/second-factor']");
+    vendor.arrived("/account/second-factor");
+    vendor.look("vendor-second-factor-add");
+    vendor.browser.fill("#password", "not her password");
+    vendor.browser.click("main form .main");
+    vendor.browser.find("[data-code='password_wrong']");
     vendor.browser.fill("#password", PASSWORD);
-    vendor.browser.click("form[action='/account/second-factor'] button");
+    vendor.browser.click("main form .main");
     let key = data_encoding::BASE32_NOPAD.decode(secret(vendor).as_bytes()).unwrap();
     vendor.look("vendor-second-factor");
     let now = || totp::step(SystemClock.now());

@@ -10,10 +10,10 @@ use tower::ServiceExt as _;
 
 use crate::world::{Browser, World};
 
-const OURS: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
+pub(crate) const OURS: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
 
 /// What a page of ours shows: status, where it leads, and what it says.
-async fn visited(
+pub(crate) async fn visited(
     world: &World,
     browser: &Browser,
     path: &str,
@@ -98,7 +98,7 @@ const CORPUS: &[&str] = &[
     "&lt;script&gt;",
 ];
 
-fn form(pairs: &[(&str, &str)]) -> String {
+pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
     Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 

@@ -9,13 +9,19 @@ use licensing_core::changeset::{Change, ChangeSet};
 use licensing_core::time::Timestamp;
 use licensing_core::token::{PERMISSIONS, Permission, ROLES, Role};
 use licensing_core::user::session::{Session, Stage};
-use licensing_core::user::{PasswordHash, User, UserName};
+use licensing_core::user::{PasswordHash, SecondFactor, User, UserName};
 use licensing_wire::soap::{NAMESPACE, OPERATIONS};
 use serde_json::{Value, json};
 
 /// What admission refuses with; anything else comes from behind it.
-const REFUSALS: [&str; 5] =
-    ["unauthorized", "forbidden", "second_factor_needed", "password_change_needed", "origin_refused"];
+const REFUSALS: [&str; 6] = [
+    "unauthorized",
+    "forbidden",
+    "second_factor_needed",
+    "password_change_needed",
+    "second_factor_setup_needed",
+    "origin_refused",
+];
 
 const OURS: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
 const CROSS_SITE: &[(&str, &str)] = &[("sec-fetch-site", "cross-site")];
@@ -46,9 +52,10 @@ enum State {
     Disabled,
     CodeMissing,
     PasswordMissing,
+    FactorMissing,
 }
 
-const STATES: [State; 7] = [
+const STATES: [State; 8] = [
     State::Good,
     State::Unknown,
     State::Expired,
@@ -56,6 +63,7 @@ const STATES: [State; 7] = [
     State::Disabled,
     State::CodeMissing,
     State::PasswordMissing,
+    State::FactorMissing,
 ];
 
 /// What must come of a request in a session.
@@ -75,8 +83,9 @@ fn expected(route: &Route, role: Role, state: State, sender: &[(&str, &str)]) ->
         return Some("origin_refused");
     }
     match (state, needs) {
-        (State::CodeMissing, Needs::Password | Needs::Full) => Some("second_factor_needed"),
-        (State::PasswordMissing, Needs::Full) => Some("password_change_needed"),
+        (State::CodeMissing, Needs::Password | Needs::Factor | Needs::Full) => Some("second_factor_needed"),
+        (State::PasswordMissing, Needs::Factor | Needs::Full) => Some("password_change_needed"),
+        (State::FactorMissing, Needs::Full) => Some("second_factor_setup_needed"),
         _ => match route.access {
             Access::Vendor(permission) => granted(role.allows(permission)),
             _ => None,
@@ -90,6 +99,8 @@ fn session(changes: &mut ChangeSet, now: Timestamp, number: u32, role: Role, sta
     let mut user = User::new(name.clone(), vec![role], PasswordHash::new(String::new()), false, now);
     user.disabled_at = (state == State::Disabled).then_some(now);
     user.must_change = state == State::PasswordMissing;
+    let factor = SecondFactor { sealed: vec![], confirmed: true, last_step: 0, recovery: vec![] };
+    user.second_factor = (state == State::Good).then_some(factor);
     let before = |secs| Timestamp::from_secs(now.secs() - secs);
     let session = Session {
         hash: session_hash(&secret),
@@ -115,7 +126,9 @@ async fn ask(world: &World, route: &Route, browser: &Browser, headers: &[(&str, 
 
 #[tokio::test]
 async fn sessions_are_good_for_what_the_table_says_and_nothing_else() {
-    let world = World::new();
+    let roles = ROLES.map(|(_, word)| format!("\"{word}\"")).join(", ");
+    let settings = format!("[users]\nsecond_factor_required = [{roles}]");
+    let world = World::with(Config::parse(&settings).unwrap());
     let mut number = 0;
     for route in ROUTES {
         let (mut changes, mut questions) = (ChangeSet::default(), Vec::new());

@@ -34,7 +34,7 @@ pub(crate) struct Visit {
 impl Visit {
     pub(crate) fn new(app: &Arc<App>, parts: &Parts, client: Option<IpAddr>) -> Self {
         let headers = &parts.headers;
-        let chosen = cookie(text(headers, "cookie"), LANGUAGE_COOKIE).map(str::to_owned);
+        let chosen = cookie(headers, LANGUAGE_COOKIE, |language| app.texts.has(language)).map(str::to_owned);
         let mut session = app.keeper.open(headers).unwrap_or_else(Keeper::fresh);
         session.seen = system::now();
         Self {

@@ -3,6 +3,7 @@
 use super::{User, UserName};
 use crate::crypto::digest::Digest;
 use crate::time::Timestamp;
+use crate::token::Role;
 
 /// How far signing in has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +59,25 @@ pub enum Standing {
     CodeNeeded,
     /// Nothing but a new password.
     PasswordNeeded,
+    /// Nothing but setting up a second factor, which a role of the user requires.
+    FactorNeeded,
     /// What the user's roles allow.
     Full,
+}
+
+impl Standing {
+    /// What a session is good for that lasts. `required` are the roles nobody uses without a second factor.
+    #[must_use]
+    pub fn of(stage: Stage, user: &User, required: &[Role]) -> Self {
+        let requires =
+            user.confirmed_factor().is_none() && user.roles.iter().any(|role| required.contains(role));
+        match stage {
+            Stage::Code => Self::CodeNeeded,
+            Stage::Full if user.must_change => Self::PasswordNeeded,
+            Stage::Full if requires => Self::FactorNeeded,
+            Stage::Full => Self::Full,
+        }
+    }
 }
 
 /// Why a session is over.
@@ -74,11 +92,11 @@ pub enum SessionEnd {
 }
 
 impl Session {
-    /// What it is good for. `idle_secs` is how long it may be unused.
+    /// Whether it lasts. `idle_secs` is how long it may be unused.
     ///
     /// # Errors
     /// It is over.
-    pub fn standing(&self, user: &User, now: Timestamp, idle_secs: u64) -> Result<Standing, SessionEnd> {
+    pub fn lasts(&self, user: &User, now: Timestamp, idle_secs: u64) -> Result<(), SessionEnd> {
         if !user.is_active() {
             return Err(SessionEnd::Disabled);
         }
@@ -88,19 +106,14 @@ impl Session {
         if now.secs_since(self.last_seen) >= idle_secs {
             return Err(SessionEnd::Idle);
         }
-        Ok(match self.stage {
-            Stage::Code => Standing::CodeNeeded,
-            Stage::Full if user.must_change => Standing::PasswordNeeded,
-            Stage::Full => Standing::Full,
-        })
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::token::Role;
-    use crate::user::PasswordHash;
+    use crate::user::{PasswordHash, SecondFactor};
 
     #[test]
     fn a_session_ends_in_each_of_its_ways() {
@@ -117,19 +130,43 @@ mod tests {
             origin: None,
             agent: String::new(),
         };
-        assert_eq!(session.standing(&user, at(149), 100), Ok(Standing::Full));
-        assert_eq!(session.standing(&user, at(150), 100), Err(SessionEnd::Idle));
-        assert_eq!(session.standing(&user, at(199), 1000), Ok(Standing::Full));
-        assert_eq!(session.standing(&user, at(200), 1000), Err(SessionEnd::Expired));
-        let half = Session { stage: Stage::Code, ..session.clone() };
-        assert_eq!(half.standing(&user, at(60), 100), Ok(Standing::CodeNeeded));
-        let told = User { must_change: true, ..user.clone() };
-        assert_eq!(session.standing(&told, at(60), 100), Ok(Standing::PasswordNeeded));
-        assert_eq!(half.standing(&told, at(60), 100), Ok(Standing::CodeNeeded), "the code comes first");
+        assert_eq!(session.lasts(&user, at(149), 100), Ok(()));
+        assert_eq!(session.lasts(&user, at(150), 100), Err(SessionEnd::Idle));
+        assert_eq!(session.lasts(&user, at(199), 1000), Ok(()));
+        assert_eq!(session.lasts(&user, at(200), 1000), Err(SessionEnd::Expired));
         let gone = User { disabled_at: Some(at(1)), ..user };
-        assert_eq!(session.standing(&gone, at(60), 100), Err(SessionEnd::Disabled));
+        assert_eq!(session.lasts(&gone, at(60), 100), Err(SessionEnd::Disabled));
         for (stage, word) in STAGES {
             assert_eq!((stage.name(), Stage::from_name(word)), (word, Some(stage)));
         }
+    }
+
+    #[test]
+    fn what_is_missing_comes_one_after_the_other() {
+        let (at, name) = (Timestamp::from_secs(0), UserName::new("a").unwrap());
+        let user = User::new(name, vec![Role::Sales], PasswordHash::new(String::new()), false, at);
+        let (none, sales, admins) = (&[][..], &[Role::Admin, Role::Sales][..], &[Role::Admin][..]);
+        for required in [none, sales, admins] {
+            assert_eq!(Standing::of(Stage::Code, &user, required), Standing::CodeNeeded);
+        }
+        assert_eq!(Standing::of(Stage::Full, &user, none), Standing::Full);
+        assert_eq!(
+            Standing::of(Stage::Full, &user, admins),
+            Standing::Full,
+            "only for roles that require it"
+        );
+        assert_eq!(Standing::of(Stage::Full, &user, sales), Standing::FactorNeeded);
+        let told = User { must_change: true, ..user.clone() };
+        assert_eq!(Standing::of(Stage::Code, &told, sales), Standing::CodeNeeded, "the code comes first");
+        assert_eq!(Standing::of(Stage::Full, &told, sales), Standing::PasswordNeeded, "then the password");
+        let factor = |confirmed| SecondFactor { sealed: vec![], confirmed, last_step: 0, recovery: vec![] };
+        let begun = User { second_factor: Some(factor(false)), ..user.clone() };
+        assert_eq!(
+            Standing::of(Stage::Full, &begun, sales),
+            Standing::FactorNeeded,
+            "it counts once confirmed"
+        );
+        let safe = User { second_factor: Some(factor(true)), ..user };
+        assert_eq!(Standing::of(Stage::Full, &safe, sales), Standing::Full);
     }
 }

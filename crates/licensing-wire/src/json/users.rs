@@ -33,7 +33,7 @@ pub struct SessionAnswer {
     pub user: String,
     /// Roles.
     pub roles: Vec<String>,
-    /// `full`, `code_needed` or `password_needed`: what is missing before the session is good for anything else.
+    /// `full`, `code_needed`, `password_needed` or `second_factor_setup_needed`: what is missing before the session is good for anything else.
     pub standing: String,
     /// Whether the user has a second factor.
     pub second_factor: bool,

@@ -1,6 +1,6 @@
 //! The session a browser keeps, and whether a request comes from one of our own pages.
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use zeroize::Zeroizing;
 
 use crate::service::Cookie;
@@ -40,13 +40,9 @@ impl Sender {
 
 /// The secret of the session in a request's cookies.
 pub(super) fn session(headers: &HeaderMap) -> Option<Zeroizing<String>> {
-    let fields = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pair = |pair: &str| {
-        let value = pair.trim().strip_prefix(SESSION_COOKIE)?.strip_prefix('=')?;
-        let sound = value.len() == SECRET_CHARS && value.bytes().all(|b| b.is_ascii_hexdigit());
-        sound.then(|| Zeroizing::new(value.to_owned()))
-    };
-    fields.flat_map(|field| field.split(';')).find_map(pair)
+    let sound = |value: &str| value.len() == SECRET_CHARS && value.bytes().all(|b| b.is_ascii_hexdigit());
+    http_pages::headers::cookie(headers, SESSION_COOKIE, sound)
+        .map(|secret| Zeroizing::new(secret.to_owned()))
 }
 
 /// The `Set-Cookie` field for what becomes of a session. A cookie without an end goes with the browser; when the session
@@ -105,6 +101,7 @@ mod tests {
             |cookies: &str| session(&headers(&[("cookie", cookies)])).map(|secret| secret.to_string());
         assert_eq!(found(&pair), Some(secret.clone()));
         assert_eq!(found(&format!("a=b; {pair}; c=d")), Some(secret.clone()));
+        assert_eq!(found(&format!("__Host-session=abc; {pair}")), Some(secret.clone()));
         for bad in [
             "",
             "a=b",

@@ -1,5 +1,6 @@
 //! What a user does about himself: the second step of signing in, his password, his second factor, his sessions.
 
+use licensing_core::user::session::Standing;
 use licensing_qr::svg_text;
 use minijinja::{Value, context};
 use serde_json::json;
@@ -66,6 +67,15 @@ pub(super) async fn change_password(visit: &Visit) -> Result<Shown, Failure> {
     }
 }
 
+/// Where the second factor is set up: led to by the account, or by a role that requires one.
+pub(super) async fn factor_page(visit: &Visit) -> Result<Shown, Failure> {
+    Ok(Shown::Page(200, "second-factor-add.html", factor_values(visit)))
+}
+
+fn factor_values(visit: &Visit) -> Value {
+    context! { required => visit.standing() == Some(Standing::FactorNeeded) }
+}
+
 /// Shows the secret, this once: as text and as a code for the camera.
 pub(super) async fn begin_second_factor(visit: &Visit) -> Result<Shown, Failure> {
     let body = json!({"password": visit.form.get("password")});
@@ -76,7 +86,7 @@ pub(super) async fn begin_second_factor(visit: &Visit) -> Result<Shown, Failure>
             let values = context! { made => value(&made), picture => Value::from_safe_string(picture) };
             Ok(Shown::Page(200, "second-factor.html", values))
         }
-        Err(failure) => refused(visit, failure).await,
+        Err(failure) => again(visit, "second-factor-add.html", failure, factor_values(visit)),
     }
 }
 
@@ -86,7 +96,7 @@ pub(super) async fn confirm_second_factor(visit: &Visit) -> Result<Shown, Failur
         Err(failure) if failure.code() == "second_factor_wrong" => {
             again(visit, "second-factor.html", failure, context! {})
         }
-        Err(failure) => refused(visit, failure).await,
+        Err(failure) => again(visit, "second-factor-add.html", failure, factor_values(visit)),
     }
 }
 

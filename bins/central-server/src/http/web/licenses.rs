@@ -9,6 +9,9 @@ use crate::http::web::frame::part;
 use crate::http::web::visit::{Shown, Visit, route, value};
 use crate::service::Failure;
 
+/// Most items somebody chooses from in one list.
+const CHOICE: &str = "100";
+
 /// The last events about a license or container, for whom may see them.
 async fn events(visit: &Visit, about: &str, id: &str) -> Result<Value, Failure> {
     if !visit.may("history") {
@@ -21,13 +24,33 @@ pub(super) async fn license(visit: &Visit) -> Result<Shown, Failure> {
     let id = visit.param();
     let license = visit.look("get_license", &[id], &[]).await?;
     let events = events(visit, "license", id).await?;
-    let items = if visit.may("replace") {
-        visit.look("list_items", &[], &[("limit", "500")]).await?
-    } else {
-        json!({"items": []})
-    };
-    let values = context! { license => value(license), events => value(events), items => value(items) };
+    let choice = replacements(visit, &license).await?;
+    let values = context! { license => value(license), events => value(events), choice => value(choice) };
     Ok(Shown::Page(200, "license.html", values))
+}
+
+/// The items a license may be replaced by. Where there are too many to choose from, those whose ids begin with what the
+/// reader has looked for.
+async fn replacements(visit: &Visit, license: &Value) -> Result<Value, Failure> {
+    if !visit.may("replace") {
+        return Ok(Value::Null);
+    }
+    let begins = visit.asked("begins");
+    let first = ("limit", CHOICE);
+    let looked_for = !begins.is_empty();
+    let query = if looked_for { vec![first, ("prefix", begins)] } else { vec![first] };
+    let mut found = match visit.look("list_items", &[], &query).await {
+        Ok(found) => found,
+        // No id begins like that.
+        Err(failure) if failure.code() == "invalid_value" => json!({"items": []}),
+        Err(failure) => return Err(failure),
+    };
+    let more = found.get("next").is_some_and(|next| !next.is_null());
+    let mut items = found.get_mut("items").map(Value::take).unwrap_or_default();
+    if let Some(items) = items.as_array_mut() {
+        items.retain(|item| item.get("id") != license.get("item"));
+    }
+    Ok(json!({"items": items, "more": more, "looked_for": looked_for, "many": more || looked_for}))
 }
 
 pub(super) async fn container(visit: &Visit) -> Result<Shown, Failure> {

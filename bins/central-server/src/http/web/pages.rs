@@ -47,6 +47,8 @@ const fn post(name: &'static str, path: &'static str, reader: Reader, maker: Mak
 
 /// Where the code of the second factor is entered.
 pub(super) const CODE_PATH: &str = "/sign-in/code";
+/// Where a second factor is set up.
+pub(super) const FACTOR_PATH: &str = "/account/second-factor";
 /// Where an own password is set.
 pub(super) const PASSWORD_PATH: &str = "/account/password";
 
@@ -59,9 +61,8 @@ pub static PAGES: &[Page] = &[
     get("page_account", "/account", Reader::User, |v| Box::pin(account::page(v))),
     get("page_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::password_page(v))),
     post("page_change_password", PASSWORD_PATH, Reader::User, |v| Box::pin(account::change_password(v))),
-    post("page_second_factor", "/account/second-factor", Reader::User, |v| {
-        Box::pin(account::begin_second_factor(v))
-    }),
+    get("page_set_up_factor", FACTOR_PATH, Reader::User, |v| Box::pin(account::factor_page(v))),
+    post("page_second_factor", FACTOR_PATH, Reader::User, |v| Box::pin(account::begin_second_factor(v))),
     post("page_confirm_factor", "/account/second-factor/confirm", Reader::User, |v| {
         Box::pin(account::confirm_second_factor(v))
     }),

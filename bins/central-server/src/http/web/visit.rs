@@ -22,7 +22,7 @@ use crate::http::authorized::{Authorized, Credential, Sender, origin_refused, se
 use crate::http::handlers::Call;
 use crate::http::route::{Access, ROUTES, Route};
 use crate::http::web::frame::Frame;
-use crate::http::web::pages::{CODE_PATH, PASSWORD_PATH, Page, Reader};
+use crate::http::web::pages::{CODE_PATH, FACTOR_PATH, PASSWORD_PATH, Page, Reader};
 use crate::http::web::response;
 use crate::http::{App, Verb, body, dispatch, respond};
 use crate::service::{Answer, Cookie, Failure};
@@ -112,9 +112,11 @@ impl Visit {
         let headers = &parts.headers;
         let (base, public) =
             (dispatch::request_base(app, parts), app.config.public_url.trim_end_matches('/').to_owned());
-        let chosen = cookie(text(headers, "cookie"), LANGUAGE_COOKIE);
         let language = Frame::get()
-            .map(|frame| frame.texts.choose(chosen, text(headers, "accept-language")))
+            .map(|frame| {
+                let chosen = cookie(headers, LANGUAGE_COOKIE, |language| frame.texts.has(language));
+                frame.texts.choose(chosen, text(headers, "accept-language"))
+            })
             .unwrap_or_default();
         let query = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         Self {
@@ -171,14 +173,14 @@ impl Visit {
             return Ok(Some(Shown::To(format!("/sign-in?{}", encode(&[("next", &next)])))));
         }
         if page.reader != Reader::Anybody && page.name != "page_sign_out" {
-            let standing =
-                self.who.as_ref().and_then(|who| who.visitor().ok()).map(|visitor| visitor.standing);
-            let first = match standing {
+            let first = match self.standing() {
                 Some(Standing::CodeNeeded) => CODE_PATH,
                 Some(Standing::PasswordNeeded) => PASSWORD_PATH,
+                Some(Standing::FactorNeeded) => FACTOR_PATH,
                 Some(Standing::Full) | None => page.path,
             };
-            if first != page.path {
+            let confirms = first == FACTOR_PATH && page.name == "page_confirm_factor";
+            if first != page.path && !confirms {
                 let next = if page.verb == Verb::Get { self.here() } else { "/".to_owned() };
                 return Ok(Some(Shown::To(format!("{first}?{}", encode(&[("next", &next)])))));
             }
@@ -194,6 +196,11 @@ impl Visit {
 
     fn credential(&self) -> Option<Credential> {
         Credential::of(&self.headers, self.sender)
+    }
+
+    /// What the reader's session is good for.
+    pub(super) fn standing(&self) -> Option<Standing> {
+        self.who.as_ref().and_then(|who| who.visitor().ok()).map(|visitor| visitor.standing)
     }
 
     /// The address of this page.
@@ -338,8 +345,7 @@ impl Visit {
             .into_iter()
             .map(|(code, name)| json!({"code": code, "name": name, "chosen": code == self.language}))
             .collect();
-        let can: Map<String, serde_json::Value> =
-            ROUTES.iter().map(|route| (route.name.to_owned(), self.may_use(route).into())).collect();
+        let can = Value::from_object(Can(ROUTES.iter().map(|route| self.may_use(route)).collect()));
         let asked: Map<String, serde_json::Value> =
             self.query.iter().map(|(name, value)| (name.clone(), value.trim().into())).collect();
         let done = Some(self.asked("done")).filter(|done| !done.is_empty());
@@ -354,7 +360,7 @@ impl Visit {
             path => self.path.clone(),
             here => self.here(),
             asked => value(asked),
-            can => value(can),
+            can => can,
             user => who.map(|who| who.user.name.to_string()),
             key => key,
             done => done,
@@ -369,6 +375,17 @@ impl Visit {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         Ok(response)
+    }
+}
+
+/// What the reader may use, by the names of routes.
+#[derive(Debug)]
+struct Can(Vec<bool>);
+
+impl minijinja::value::Object for Can {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        let at = ROUTES.iter().position(|route| Some(route.name) == name.as_str())?;
+        self.0.get(at).map(|may| Value::from(*may))
     }
 }
 
