@@ -4,6 +4,12 @@ use std::process::ExitCode;
 
 use central_server::command::{self, Arguments};
 use clap::Parser;
+use mimalloc::MiMalloc;
+
+/// A request makes and drops hundreds of small values, which takes the system's allocator a sixth of the time of an
+/// overview, and this one half of that.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

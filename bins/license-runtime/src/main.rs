@@ -87,18 +87,17 @@ impl Serve {
     }
 
     #[cfg(feature = "test-host")]
-    fn open(&self, places: Places) -> impl FnOnce() -> Result<Registry, RuntimeError> + Send + 'static {
-        let traits = self.test_host_traits.clone();
-        move || match traits {
-            Some(file) => Registry::open_on(places, Box::new(container_sim::traits::TestHost::load(&file)?)),
+    fn open(&self, places: Places) -> Result<Registry, RuntimeError> {
+        match &self.test_host_traits {
+            Some(file) => Registry::open_on(places, Box::new(container_sim::traits::TestHost::load(file)?)),
             None => Registry::open(places),
         }
     }
 
     #[cfg(not(feature = "test-host"))]
     #[expect(clippy::unused_self, reason = "as with the feature test-host")]
-    fn open(&self, places: Places) -> impl FnOnce() -> Result<Registry, RuntimeError> + Send + 'static {
-        move || Registry::open(places)
+    fn open(&self, places: Places) -> Result<Registry, RuntimeError> {
+        Registry::open(places)
     }
 }
 
@@ -111,7 +110,7 @@ fn run(arguments: &Serve) -> anyhow::Result<()> {
     let places = arguments.places()?;
     let socket = places.socket.clone();
     // Whoever holds the containers is the one runtime: everything else comes afterwards.
-    let owner = OwnerHandle::start(arguments.open(places)).context("cannot take over the containers")?;
+    let owner = OwnerHandle::new(arguments.open(places).context("cannot take over the containers")?);
     let mut addresses = Vec::new();
     if !arguments.no_agent {
         let ports = arguments.agent_port.map_or_else(|| PORTS.to_vec(), |port| vec![port]);

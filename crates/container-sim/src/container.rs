@@ -200,7 +200,7 @@ impl FirmInfo {
 }
 
 /// A container of either kind. Every change is durable before a method returns.
-pub trait Container {
+pub trait Container: Send {
     /// Its serial.
     fn serial(&self) -> ContainerSerial;
 

@@ -99,20 +99,29 @@ impl DirStorage {
     /// # Errors
     /// The name is not a plain file name.
     pub fn path(&self, name: &str) -> io::Result<PathBuf> {
+        // Never follow a link somebody planted: it could lead the write anywhere.
+        match self.metadata(name) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
+            _ => Ok(self.folder.join(name)),
+        }
+    }
+
+    /// What the system knows about a file.
+    ///
+    /// # Errors
+    /// There is none, it is not a regular file, or the name is not a plain file name.
+    pub fn metadata(&self, name: &str) -> io::Result<fs::Metadata> {
         let plain = !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
             && !name.starts_with('.');
         if !plain {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain file name"));
         }
-        let path = self.folder.join(name);
-        // Never follow a link somebody planted: it could lead the write anywhere.
-        match fs::symlink_metadata(&path) {
-            Ok(metadata) if !metadata.is_file() => {
-                Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
-            }
-            _ => Ok(path),
+        let metadata = fs::symlink_metadata(self.folder.join(name))?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
+        Ok(metadata)
     }
 
     fn open_for_writing(&self, name: &str) -> io::Result<fs::File> {
@@ -169,7 +178,8 @@ impl Storage for DirStorage {
 
     fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder)? {
+        let Some(entries) = absent_is_none(fs::read_dir(&self.folder))? else { return Ok(names) };
+        for entry in entries {
             let entry = entry?;
             if entry.file_type()?.is_file()
                 && let Ok(name) = entry.file_name().into_string()

@@ -54,7 +54,7 @@ pub fn weight_of(name: &str) -> u8 {
 }
 
 /// Tells the traits of the computer.
-pub trait HostTraits {
+pub trait HostTraits: Send {
     /// The traits that are present, canonical, at most [`TRAITS_MAX`], heaviest first.
     fn collect(&self) -> Vec<HostTrait>;
 

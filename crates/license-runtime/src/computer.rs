@@ -1,9 +1,7 @@
 //! The containers of this computer, whoever holds them: the license runtime when it runs, the files otherwise.
 
-use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
-use std::rc::Rc;
 
 use container_sim::binding::{BindingOutline, BindingReport};
 use container_sim::traits::{HostTraits, LinuxHost};
@@ -18,7 +16,8 @@ use licensing_core::origin::Origin;
 use crate::access::{Answer, Found, Warning};
 use crate::consent::Consent;
 use crate::local::{
-    self, Client, ContainerState, Pending, RemoteContainer, Request, Status, WarningInfo, unexpected,
+    self, Client, ContainerState, Pending, RemoteContainer, Request, SharedClient, Status, WarningInfo,
+    unexpected,
 };
 use crate::registry::{Listed, Places, Registry, RuntimeError};
 use crate::system::{SystemClock, SystemEntropy};
@@ -34,7 +33,7 @@ enum Way {
     /// This program holds the containers.
     Files(Box<Registry>),
     /// The license runtime holds them.
-    Runtime(Rc<RefCell<Client>>),
+    Runtime(SharedClient),
 }
 
 /// How this computer matches the one a container is bound to.
@@ -65,13 +64,13 @@ impl Computer {
     pub fn open_on(places: Places, host: impl FnOnce() -> Box<dyn HostTraits>) -> Result<Self, RuntimeError> {
         let entropy = SystemEntropy::default();
         let way = match Client::connect(&places.socket)? {
-            Some(client) => Way::Runtime(Rc::new(RefCell::new(client))),
+            Some(client) => Way::Runtime(SharedClient::new(client)),
             None => match Registry::open_on(places.clone(), host()) {
                 Ok(registry) => Way::Files(Box::new(registry)),
                 // The runtime may have started between the two looks.
                 Err(RuntimeError::Busy) => {
                     let client = Client::connect(&places.socket)?.ok_or(RuntimeError::Busy)?;
-                    Way::Runtime(Rc::new(RefCell::new(client)))
+                    Way::Runtime(SharedClient::new(client))
                 }
                 Err(error) => return Err(error),
             },
@@ -95,7 +94,7 @@ impl Computer {
 
     fn request(&self, request: &Request) -> Result<local::Answer, RuntimeError> {
         match &self.way {
-            Way::Runtime(client) => client.borrow_mut().request(request),
+            Way::Runtime(client) => client.request(request),
             Way::Files(_) => Err(RuntimeError::Busy),
         }
     }
@@ -150,7 +149,7 @@ impl Computer {
         match self.request(request)? {
             local::Answer::Containers(mut states) => {
                 let state = states.pop().ok_or(ContainerError::NotFound)?;
-                Ok(Box::new(RemoteContainer::new(Rc::clone(client), state.container, state.is_test)))
+                Ok(Box::new(RemoteContainer::new(client.clone(), state.container, state.is_test)))
             }
             other => Err(unexpected(other)),
         }
@@ -163,14 +162,13 @@ impl Computer {
     pub fn list(&mut self) -> Result<Vec<Listed>, RuntimeError> {
         let client = match &mut self.way {
             Way::Files(registry) => return registry.list(),
-            Way::Runtime(client) => Rc::clone(client),
+            Way::Runtime(client) => client.clone(),
         };
         let listed = |state: ContainerState| Listed {
             serial: state.container,
             container: match state.firms {
                 Ok(_) => {
-                    Ok(Box::new(RemoteContainer::new(Rc::clone(&client), state.container, state.is_test))
-                        as _)
+                    Ok(Box::new(RemoteContainer::new(client.clone(), state.container, state.is_test)) as _)
                 }
                 Err((code, message)) => Err(ContainerError::Device { code, message }),
             },

@@ -9,7 +9,7 @@ mod message;
 mod server;
 
 pub(crate) use client::unexpected;
-pub use client::{Client, RemoteContainer};
+pub use client::{Client, RemoteContainer, SharedClient};
 pub use message::{Answer, ContainerState, Grant, Pending, Request, Status, WarningInfo};
 pub use server::{LocalServer, serve};
 
@@ -22,6 +22,8 @@ use licensing_core::limits::PACKAGE_BYTES_MAX;
 pub const PROTOCOL: u32 = 1;
 /// Largest message, in bytes: a file for flash memory with some room around it.
 pub const FRAME_BYTES_MAX: usize = PACKAGE_BYTES_MAX + (64 << 10);
+/// Bytes that are set aside for a message before it has come.
+const EXPECTED_MAX: usize = 4 << 10;
 
 /// Writes a message.
 ///
@@ -60,7 +62,9 @@ pub(crate) fn receive<T: Decode<()> + Encode>(stream: &mut impl Read) -> io::Res
     if length > FRAME_BYTES_MAX as u64 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a frame is larger than the protocol allows"));
     }
-    let mut body = Vec::new();
+    // What is claimed is believed up to a size that does no harm: most frames are read at once then.
+    let mut body =
+        Vec::with_capacity(usize::try_from(length).map_or(EXPECTED_MAX, |all| all.min(EXPECTED_MAX)));
     stream.take(length).read_to_end(&mut body)?;
     if body.len() as u64 != length {
         return Err(io::ErrorKind::UnexpectedEof.into());

@@ -1,5 +1,5 @@
-//! The owner of a computer's containers: one thread that holds the registry, keeps containers open between
-//! requests, and counts concurrent uses. Everybody else sends it work.
+//! The owner of a computer's containers: holds the registry, keeps containers open between requests, and counts
+//! concurrent uses. Everybody else asks it, one after the other.
 
 mod handle;
 mod uses;
@@ -66,22 +66,34 @@ impl Owner {
         act: impl FnOnce(&mut dyn Container, &mut SystemEntropy, Timestamp) -> Result<T, ContainerError>,
     ) -> Result<T, RuntimeError> {
         let now = self.now();
+        self.holding(serial, |owner, container| Ok(act(container, owner.registry.entropy(), now)?))
+    }
+
+    /// The same, with everything else the owner has.
+    fn holding<T>(
+        &mut self,
+        serial: ContainerSerial,
+        act: impl FnOnce(&mut Self, &mut dyn Container) -> Result<T, RuntimeError>,
+    ) -> Result<T, RuntimeError> {
         let stamp = self.registry.stamp(serial);
         let known = self.open.remove(&serial).filter(|(known, _)| stamp.is_some() && *known == stamp);
         let mut container = match known {
             Some((_, container)) => container,
             None => self.registry.container(serial)?,
         };
-        let outcome = act(container.as_mut(), self.registry.entropy(), now);
+        let outcome = act(self, container.as_mut());
         // After a failure of the storage nobody knows what is on the disk: it is opened again next time.
         let is_sound = match &outcome {
-            Ok(_) | Err(ContainerError::Access(_) | ContainerError::Device { .. }) => true,
+            Ok(_) | Err(RuntimeError::AllUsesTaken { .. }) => true,
+            Err(RuntimeError::Container(error)) => {
+                matches!(error, ContainerError::Access(_) | ContainerError::Device { .. })
+            }
             Err(_) => false,
         };
         if is_sound {
             self.open.insert(serial, (self.registry.stamp(serial), container));
         }
-        Ok(outcome?)
+        outcome
     }
 
     /// The firm items of a container.
@@ -168,16 +180,15 @@ impl Owner {
         request: &AccessRequest,
         scope: Scope,
     ) -> Result<Found<(Usable, u64)>, RuntimeError> {
+        let now = self.now();
         let found = self.ask(firm_code, scope, |owner, serial| {
-            let usable = owner.with(serial, |container, _, now| container.check(firm_code, request, now))?;
-            let firms = owner.firms(serial)?;
-            let now = owner.now();
             let wanted = uses::Wanted { serial, firm_code, product_code: request.product_code };
-            owner.uses.has_room(&wanted, &firms, usable.entry, now)?;
-            let usable = owner.with(serial, |container, entropy, now| {
-                container.consume(firm_code, request, now, entropy)
-            })?;
-            Ok((usable, owner.uses.take(connection, wanted, now)))
+            owner.holding(serial, |owner, container| {
+                let usable = container.check(firm_code, request, now)?;
+                owner.uses.has_room(&wanted, &container.firms()?, usable.entry, now)?;
+                let usable = container.consume(firm_code, request, now, owner.registry.entropy())?;
+                Ok((usable, owner.uses.take(connection, wanted, now)))
+            })
         })?;
         // A pre-activated license has neither units nor a usage period, and its uses are not counted.
         Ok(self.or_preactivated(found, scope, |registry| {

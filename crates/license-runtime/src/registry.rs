@@ -131,6 +131,7 @@ pub struct Listed {
 /// The containers of one computer. While it exists, no other program changes them.
 pub struct Registry {
     places: Places,
+    containers: DirStorage,
     host: Box<dyn HostTraits>,
     entropy: SystemEntropy,
     clock: SystemClock,
@@ -156,9 +157,10 @@ impl Registry {
         for folder in places.anchors.iter().chain(folders) {
             DirStorage::open(folder)?;
         }
+        let containers = DirStorage::open(&places.containers)?;
         let lock = lock(&places.containers.join(".lock"), &places.socket)?;
         let (entropy, clock) = (SystemEntropy::default(), SystemClock);
-        Ok(Self { places, host, entropy, clock, _lock: lock })
+        Ok(Self { places, containers, host, entropy, clock, _lock: lock })
     }
 
     pub(crate) const fn places(&self) -> &Places {
@@ -235,7 +237,7 @@ impl Registry {
     /// # Errors
     /// The folder cannot be read.
     pub fn serials(&self) -> Result<Vec<ContainerSerial>, RuntimeError> {
-        serials_in(&self.files()?)
+        serials_in(&self.containers)
     }
 
     /// Serials of the containers that were pulled.
@@ -302,8 +304,7 @@ impl Registry {
 
     /// When a container's file was last seen to change; `None` when it is gone.
     pub(crate) fn stamp(&self, serial: ContainerSerial) -> Option<FileStamp> {
-        let path = self.files().ok()?.path(&file_name(serial)).ok()?;
-        let metadata = std::fs::metadata(path).ok()?;
+        let metadata = self.containers.metadata(&file_name(serial)).ok()?;
         Some((metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
     }
 

@@ -25,7 +25,7 @@ impl Http {
     /// Sends so many requests with bodies of so many bytes.
     pub(crate) fn run(&mut self, requests: usize, bytes: usize) -> Result<Done> {
         let body = Bytes::from(vec![b'x'; bytes]);
-        let call = Call { path: "/fixed".into(), body: Some(body), key: None, token: None };
+        let call = Call { path: "/fixed".into(), body: Some(body), key: None, token: None, cookie: None };
         self.0.closed(&vec![call; requests])
     }
 }

@@ -18,7 +18,7 @@ use central_server::command::initialise;
 use central_server::data_dir::DataDir;
 
 use crate::program;
-use crate::report::{Line, Report};
+use crate::report::{Line, Report, Rounds, short};
 use licensing_bench::generate::{Target, firm_code, generate};
 
 /// Clients where there are many.
@@ -88,6 +88,13 @@ impl Bench {
         eprintln!("{}: {} = {ratio:.3}, goal {}: {verdict}", line.id, line.work, line.goal);
         self.report.lines.push(line);
     }
+}
+
+/// How much of its floor a server reaches that does nothing but the work of the floor and to read the rows it decides
+/// on, by the library of the database itself: what is to be had at most.
+pub(crate) fn limit(floor: &Rounds, reads: &Rounds) -> String {
+    let shares = floor.0.iter().zip(&reads.0).map(|(floor, reads)| floor / (floor + reads)).collect();
+    short(Rounds(shares).median())
 }
 
 /// Bytes of a file with everything SQLite keeps beside it.

@@ -27,18 +27,20 @@ pub(crate) struct Call {
     pub(crate) key: Option<String>,
     /// API token.
     pub(crate) token: Option<String>,
+    /// Cookie of a browser; then the body is that of a form.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Call {
     /// A request with this message.
     pub(crate) fn new(path: &'static str, message: &impl serde::Serialize) -> Result<Self> {
         let body = Some(serde_json::to_vec(message)?.into());
-        Ok(Self { path: path.into(), body, key: None, token: None })
+        Ok(Self { path: path.into(), body, key: None, token: None, cookie: None })
     }
 
     /// A request that only looks.
     pub(crate) const fn get(path: String) -> Self {
-        Self { path: Cow::Owned(path), body: None, key: None, token: None }
+        Self { path: Cow::Owned(path), body: None, key: None, token: None, cookie: None }
     }
 
     /// Bytes of the body.
@@ -49,12 +51,18 @@ impl Call {
     fn request(&self) -> Result<hyper::Request<Full<Bytes>>> {
         let path = self.path.as_ref();
         let mut request = match self.body {
-            Some(_) => hyper::Request::post(path).header("content-type", "application/json"),
+            Some(_) => {
+                let kind = if self.cookie.is_some() { "x-www-form-urlencoded" } else { "json" };
+                hyper::Request::post(path).header("content-type", format!("application/{kind}"))
+            }
             None => hyper::Request::get(path),
         };
         request = request.header("host", "127.0.0.1");
         if let Some(key) = &self.key {
             request = request.header("idempotency-key", key);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie).header("sec-fetch-site", "same-origin");
         }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));

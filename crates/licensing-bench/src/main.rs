@@ -7,6 +7,7 @@ mod load;
 mod plot;
 mod program;
 mod report;
+mod visitor;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,10 @@ use licensing_bench::generate::{self, Target};
 use crate::floor::crypto;
 use crate::goal::Bench;
 use crate::report::{Missing, Report};
+
+/// As in the server: the fixed answers of the floor must not lack what the product has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures the product against floors of the same run, or fills a database
 #[derive(Debug, Parser)]

@@ -1,10 +1,9 @@
 //! A program's end of the socket.
 
-use std::cell::RefCell;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use container_sim::binding::BindingReport;
 use container_sim::{Container, ContainerError, FirmInfo, FlashInfo};
@@ -68,6 +67,30 @@ impl Client {
     }
 }
 
+/// A connection that a program and the containers it has opened share, one request at a time.
+#[derive(Clone)]
+pub struct SharedClient(Arc<Mutex<Client>>);
+
+impl SharedClient {
+    /// Shares a connection.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self(Arc::new(Mutex::new(client)))
+    }
+
+    /// As [`Client::request`].
+    ///
+    /// # Errors
+    /// The runtime is gone, or says why not.
+    pub fn request(&self, request: &Request) -> Result<Answer, RuntimeError> {
+        // Whoever panicked between a request and its answer has left a connection that answers the wrong thing.
+        let mut client = self.0.lock().map_err(|_| {
+            RuntimeError::Unreachable(io::Error::other("an earlier request of this program broke off"))
+        })?;
+        client.request(request)
+    }
+}
+
 /// The error an answer means that is not the one that was asked for.
 pub(crate) fn unexpected(answer: Answer) -> RuntimeError {
     match answer {
@@ -92,7 +115,7 @@ fn container_error(error: RuntimeError) -> ContainerError {
 
 /// A container that the runtime holds, as one of this program's own.
 pub struct RemoteContainer {
-    client: Rc<RefCell<Client>>,
+    client: SharedClient,
     serial: ContainerSerial,
     is_test: bool,
 }
@@ -100,12 +123,12 @@ pub struct RemoteContainer {
 impl RemoteContainer {
     /// A container of the runtime.
     #[must_use]
-    pub const fn new(client: Rc<RefCell<Client>>, serial: ContainerSerial, is_test: bool) -> Self {
+    pub const fn new(client: SharedClient, serial: ContainerSerial, is_test: bool) -> Self {
         Self { client, serial, is_test }
     }
 
     fn request(&self, request: &Request) -> Result<Answer, ContainerError> {
-        self.client.borrow_mut().request(request).map_err(container_error)
+        self.client.request(request).map_err(container_error)
     }
 
     fn bytes(&self, request: &Request) -> Result<Vec<u8>, ContainerError> {

@@ -27,7 +27,7 @@ impl Runtime {
         let folder = tempfile::tempdir().unwrap();
         let places = Places::below(folder.path(), &folder.path().join("state"));
         let opened = places.clone();
-        let owner = OwnerHandle::start(move || Registry::open(opened)).unwrap();
+        let owner = OwnerHandle::new(Registry::open(opened).unwrap());
         let server = serve(&places.socket, owner.clone(), Vec::new()).unwrap();
         std::thread::spawn(move || server.run());
         Self { folder, places, owner }

@@ -10,8 +10,9 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use crate::load::histogram;
 
-/// Rows of a page.
+/// Rows of a list as JSON, and of a page for people.
 pub(crate) const ROWS: u32 = 100;
+pub(crate) const SHOWN: u32 = 50;
 
 const LICENSE: &str = "SELECT l.*, d.document FROM licenses l JOIN definitions d ON d.hash = l.definition";
 const DAY: i64 = 86_400;
@@ -114,76 +115,76 @@ fn between(prefix: &str) -> Vec<Value> {
 }
 
 /// Licenses after one, newest first.
-pub(crate) fn licenses(sample: &Sample) -> Vec<Query> {
-    let sql = format!("{LICENSE} WHERE l.id < ?1 ORDER BY l.id DESC LIMIT {ROWS}");
+pub(crate) fn licenses(sample: &Sample, rows: u32) -> Vec<Query> {
+    let sql = format!("{LICENSE} WHERE l.id < ?1 ORDER BY l.id DESC LIMIT {rows}");
     vec![(sql, vec![Value::Blob(sample.license.clone())])]
 }
 
 /// Licenses of a customer.
-pub(crate) fn of_customer(sample: &Sample) -> Vec<Query> {
-    let sql = format!("{LICENSE} WHERE l.customer = ?1 ORDER BY l.id DESC LIMIT {ROWS}");
+pub(crate) fn of_customer(sample: &Sample, rows: u32) -> Vec<Query> {
+    let sql = format!("{LICENSE} WHERE l.customer = ?1 ORDER BY l.id DESC LIMIT {rows}");
     vec![(sql, vec![text(&sample.customer)])]
 }
 
 /// Licenses of an item, after one, newest first.
-pub(crate) fn of_item(sample: &Sample) -> Vec<Query> {
-    let sql = format!("{LICENSE} WHERE l.definition = ?1 AND l.id < ?2 ORDER BY l.id DESC LIMIT {ROWS}");
+pub(crate) fn of_item(sample: &Sample, rows: u32) -> Vec<Query> {
+    let sql = format!("{LICENSE} WHERE l.definition = ?1 AND l.id < ?2 ORDER BY l.id DESC LIMIT {rows}");
     vec![(sql, vec![Value::Blob(sample.definition.clone()), Value::Blob(sample.license.clone())])]
 }
 
 /// Licenses of which nothing was ever activated, after one, newest first.
-pub(crate) fn never_activated(sample: &Sample) -> Vec<Query> {
+pub(crate) fn never_activated(sample: &Sample, rows: u32) -> Vec<Query> {
     let sql = format!(
         "{LICENSE} WHERE l.id < ?1 AND NOT EXISTS (SELECT 1 FROM activations a WHERE a.license = l.id)
-         ORDER BY l.id DESC LIMIT {ROWS}"
+         ORDER BY l.id DESC LIMIT {rows}"
     );
     vec![(sql, vec![Value::Blob(sample.license.clone())])]
 }
 
 /// Licenses with an unfinished transfer, after one, newest first.
-pub(crate) fn pending(sample: &Sample) -> Vec<Query> {
+pub(crate) fn pending(sample: &Sample, rows: u32) -> Vec<Query> {
     let sql = format!(
-        "{LICENSE} WHERE l.id < ?1 AND l.activating + l.being_returned > 0 ORDER BY l.id DESC LIMIT {ROWS}"
+        "{LICENSE} WHERE l.id < ?1 AND l.activating + l.being_returned > 0 ORDER BY l.id DESC LIMIT {rows}"
     );
     vec![(sql, vec![Value::Blob(sample.license.clone())])]
 }
 
 /// Orders placed before a moment, newest first.
-pub(crate) fn orders(sample: &Sample) -> Vec<Query> {
+pub(crate) fn orders(sample: &Sample, rows: u32) -> Vec<Query> {
     let sql =
-        format!("SELECT * FROM orders WHERE created_at < ?1 ORDER BY created_at DESC, id DESC LIMIT {ROWS}");
+        format!("SELECT * FROM orders WHERE created_at < ?1 ORDER BY created_at DESC, id DESC LIMIT {rows}");
     vec![(sql, vec![Value::Integer(sample.made)])]
 }
 
 /// Containers, newest first.
-pub(crate) fn containers(_: &Sample) -> Vec<Query> {
-    let sql = format!("SELECT * FROM containers ORDER BY registered_at DESC, serial DESC LIMIT {ROWS}");
+pub(crate) fn containers(_: &Sample, rows: u32) -> Vec<Query> {
+    let sql = format!("SELECT * FROM containers ORDER BY registered_at DESC, serial DESC LIMIT {rows}");
     vec![(sql, vec![])]
 }
 
 /// Unfinished transfers, oldest first.
-pub(crate) fn transfers(_: &Sample) -> Vec<Query> {
+pub(crate) fn transfers(_: &Sample, rows: u32) -> Vec<Query> {
     let sql = format!(
         "SELECT a.*, s.issued_at, l.order_id, l.customer, d.document FROM activations a
          JOIN steps s ON s.id = a.step JOIN licenses l ON l.id = a.license
          JOIN definitions d ON d.hash = l.definition
-         WHERE a.step IS NOT NULL ORDER BY a.created_at, a.id LIMIT {ROWS}"
+         WHERE a.step IS NOT NULL ORDER BY a.created_at, a.id LIMIT {rows}"
     );
     vec![(sql, vec![])]
 }
 
 /// Events of one action before a moment, newest first.
-pub(crate) fn of_action(sample: &Sample) -> Vec<Query> {
+pub(crate) fn of_action(sample: &Sample, rows: u32) -> Vec<Query> {
     let sql = format!(
         "SELECT * FROM events WHERE action = 'activation_confirmed' AND at < ?1
-         ORDER BY at DESC, sequence DESC LIMIT {ROWS}"
+         ORDER BY at DESC, sequence DESC LIMIT {rows}"
     );
     vec![(sql, vec![Value::Integer(sample.made)])]
 }
 
 /// Events of a license.
-pub(crate) fn history(sample: &Sample) -> Vec<Query> {
-    let sql = format!("SELECT * FROM events WHERE license = ?1 ORDER BY sequence LIMIT {ROWS}");
+pub(crate) fn history(sample: &Sample, rows: u32) -> Vec<Query> {
+    let sql = format!("SELECT * FROM events WHERE license = ?1 ORDER BY sequence LIMIT {rows}");
     vec![(sql, vec![Value::Blob(sample.license.clone())])]
 }
 
@@ -204,7 +205,7 @@ fn named(prefix: &str) -> Vec<Query> {
 }
 
 /// What the beginning of an order id finds.
-pub(crate) fn search_order(sample: &Sample) -> Vec<Query> {
+pub(crate) fn search_order(sample: &Sample, _: u32) -> Vec<Query> {
     named(prefix_of(&sample.order))
 }
 
@@ -214,7 +215,7 @@ pub(crate) fn prefix_of(order: &str) -> &str {
 }
 
 /// What a license id finds.
-pub(crate) fn search_license(sample: &Sample) -> Vec<Query> {
+pub(crate) fn search_license(sample: &Sample, _: u32) -> Vec<Query> {
     let mut queries = named(&hex(&sample.license));
     queries.push((format!("{LICENSE} WHERE l.id = ?1"), vec![Value::Blob(sample.license.clone())]));
     queries
@@ -226,7 +227,7 @@ pub(crate) fn hex(id: &[u8]) -> String {
 }
 
 /// How much happened in 30 days.
-pub(crate) fn statistics(sample: &Sample) -> Vec<Query> {
+pub(crate) fn statistics(sample: &Sample, _: u32) -> Vec<Query> {
     let first = sample.made / DAY * DAY;
     let count = |action: &str| {
         let sql = "SELECT COUNT(*), SUM(quantity) FROM events WHERE action = ?1 AND at >= ?2 AND at < ?3";

@@ -36,13 +36,36 @@ fn value(value: &Value) -> Box<dyn ToSql + Sync + '_> {
 }
 
 impl Connection {
-    async fn commit(&mut self, rows: &[Row]) -> Result<()> {
+    async fn prepare(&mut self, rows: &[Row]) -> Result<()> {
         for Row(sql, _) in rows {
             if !self.statements.contains_key(sql) {
                 let statement = self.client.prepare(&sql.replace('?', "$")).await?;
                 self.statements.insert(sql, statement);
             }
         }
+        Ok(())
+    }
+
+    /// Reads in one round trip, as one snapshot.
+    async fn read(&mut self, rows: &[Row]) -> Result<()> {
+        self.prepare(rows).await?;
+        let (client, statements) = (&self.client, &self.statements);
+        let params: Vec<Vec<_>> =
+            rows.iter().map(|Row(_, values)| values.iter().map(value).collect()).collect();
+        let sent = rows.iter().zip(&params).map(|(Row(sql, _), params)| async move {
+            let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param).collect();
+            client.query(&statements[sql], &params).await
+        });
+        let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        let (begin, found, end) = tokio::join!(biased; begin, join_all(sent), client.batch_execute("COMMIT"));
+        begin?;
+        end?;
+        std::hint::black_box(found.into_iter().collect::<Result<Vec<_>, _>>()?);
+        Ok(())
+    }
+
+    async fn commit(&mut self, rows: &[Row]) -> Result<()> {
+        self.prepare(rows).await?;
         let (client, statements) = (&self.client, &self.statements);
         let params: Vec<Vec<_>> =
             rows.iter().map(|Row(_, values)| values.iter().map(value).collect()).collect();
@@ -79,11 +102,12 @@ impl Postgres {
             anyhow::Ok(all)
         })?;
         let mut floor = Self { runtime, connections, next: 0 };
-        floor.time(&[vec![rows::definition()]])?;
+        floor.time(&[[vec![rows::definition()]]], false)?;
         Ok(floor)
     }
 
-    fn time(&mut self, sets: &[Vec<Row>]) -> Result<f64> {
+    /// Seconds for each of these, whose parts come one after the other.
+    fn time<const PARTS: usize>(&mut self, all: &[[Vec<Row>; PARTS]], only_read: bool) -> Result<f64> {
         let next = Cell::new(0);
         let begun = Instant::now();
         let clients = self.connections.iter_mut().map(|connection| {
@@ -91,15 +115,17 @@ impl Postgres {
             async move {
                 loop {
                     let at = next.get();
-                    let Some(rows) = sets.get(at) else { return anyhow::Ok(()) };
+                    let Some(parts) = all.get(at) else { return anyhow::Ok(()) };
                     next.set(at + 1);
-                    connection.commit(rows).await?;
+                    for rows in parts {
+                        if only_read { connection.read(rows).await? } else { connection.commit(rows).await? }
+                    }
                 }
             }
         });
         self.runtime.block_on(try_join_all(clients))?;
         #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-        let each = begun.elapsed().as_secs_f64() / sets.len() as f64;
+        let each = begun.elapsed().as_secs_f64() / all.len() as f64;
         Ok(each)
     }
 
@@ -107,10 +133,15 @@ impl Postgres {
     pub(crate) fn activations(&mut self, count: u64) -> Result<Commits> {
         let numbers = self.next..self.next + count;
         self.next += count;
-        let orders: Vec<_> = numbers.clone().map(|number| rows::order(number, 1)).collect();
-        self.time(&orders)?;
-        let issues: Vec<_> = numbers.clone().map(rows::issue).collect();
-        let settlements: Vec<_> = numbers.map(rows::settle).collect();
-        Ok(Commits { issue: self.time(&issues)?, settle: self.time(&settlements)? })
+        let orders: Vec<_> = numbers.clone().map(|number| [rows::order(number, 1)]).collect();
+        self.time(&orders, false)?;
+        let issues: Vec<_> = numbers.clone().map(|number| [rows::issue(number)]).collect();
+        let settlements: Vec<_> = numbers.clone().map(|number| [rows::settle(number)]).collect();
+        let first: Vec<_> = numbers.clone().map(rows::read_to_issue).collect();
+        let second: Vec<_> = numbers.map(rows::read_to_settle).collect();
+        let mut reads = self.time(&first, true)?;
+        let issue = self.time(&issues, false)?;
+        reads += self.time(&second, true)?;
+        Ok(Commits { issue, settle: self.time(&settlements, false)?, reads })
     }
 }

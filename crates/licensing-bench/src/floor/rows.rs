@@ -204,6 +204,52 @@ pub(crate) fn settle(number: u64) -> Vec<Row> {
     ]
 }
 
+const ONE_TICKET: &str = "SELECT id, lookup, customer, together, created_at FROM tickets WHERE lookup = ?1";
+const LINES: &str = "SELECT l.*, d.document FROM licenses l JOIN definitions d ON d.hash = l.definition
+    WHERE l.ticket = ?1";
+const LINES_HERE: &str = "SELECT l.*, d.document FROM activations a JOIN licenses l ON l.id = a.license
+    JOIN definitions d ON d.hash = l.definition WHERE a.container = ?1 AND a.firm_code = ?2
+    AND a.state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')";
+const ASSIGNED: &str = "SELECT id FROM licenses WHERE assigned = ?1";
+const UNUSED_APPROVALS: &str = "SELECT * FROM approvals WHERE ticket = ?1 AND state <> 'used'";
+const LIVE_HERE: &str = "SELECT * FROM activations WHERE container = ?1 AND firm_code = ?2
+    AND state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')";
+const ONE_CONTAINER: &str = "SELECT * FROM containers WHERE serial = ?1";
+const ONE_FIRM: &str = "SELECT * FROM firms WHERE serial = ?1 AND firm_code = ?2";
+const UNPROVEN: &str = "SELECT * FROM steps WHERE serial = ?1 AND firm_code = ?2 AND settled_at IS NULL";
+const SEEN: &str = "SELECT hash FROM contexts WHERE serial = ?1 AND firm_code = ?2 AND sequence = ?3";
+const BLACKLISTED: &str = "SELECT COALESCE(MAX(version), 0) FROM blacklist";
+const RECONCILING: &str = "SELECT reconciling FROM server_state WHERE id = 1";
+
+/// What has to be known of a container for any decision about it.
+fn here(number: u64) -> Vec<Row> {
+    let (serial, key) = (serial(number), || vec![serial(number), FIRM_ITEM]);
+    vec![
+        Row(LIVE_HERE, key()),
+        Row(LINES_HERE, key()),
+        Row(ASSIGNED, vec![serial.clone()]),
+        Row(ONE_CONTAINER, vec![serial.clone()]),
+        Row(ONE_FIRM, key()),
+        Row(UNPROVEN, key()),
+        Row(SEEN, vec![serial, FIRM_ITEM, Value::Int(1)]),
+        Row(BLACKLISTED, vec![]),
+        Row(RECONCILING, vec![]),
+    ]
+}
+
+/// What has to be read to issue, in the order in which it can be: the ticket first.
+pub(crate) fn read_to_issue(number: u64) -> [Vec<Row>; 2] {
+    let ticket = || vec![Value::Blob(ordered("ticket", number))];
+    let mut facts = vec![Row(LINES, ticket()), Row(UNUSED_APPROVALS, ticket())];
+    facts.extend(here(number));
+    [vec![Row(ONE_TICKET, vec![blob("lookup", number, 32)])], facts]
+}
+
+/// What has to be read to settle.
+pub(crate) fn read_to_settle(number: u64) -> [Vec<Row>; 1] {
+    [here(number)]
+}
+
 /// What an overview of a ticket reads, by the keyed hash of its code.
 pub(crate) const OVERVIEW: [&str; 3] = [
     "SELECT id, customer, together, created_at FROM tickets WHERE lookup = ?",

@@ -27,11 +27,12 @@ pub(crate) struct Sqlite {
     next: u64,
 }
 
-/// Seconds per issue and per settlement.
+/// Seconds per issue, per settlement, and for reading what both are decided on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Commits {
     pub(crate) issue: f64,
     pub(crate) settle: f64,
+    pub(crate) reads: f64,
 }
 
 impl Sqlite {
@@ -71,8 +72,35 @@ impl Sqlite {
         let orders: Vec<_> = numbers.clone().map(|number| rows::order(number, 1)).collect();
         self.time(&orders, 1_000)?;
         let issues: Vec<_> = numbers.clone().map(rows::issue).collect();
-        let settlements: Vec<_> = numbers.map(rows::settle).collect();
-        Ok(Commits { issue: self.time(&issues, group)?, settle: self.time(&settlements, group)? })
+        let settlements: Vec<_> = numbers.clone().map(rows::settle).collect();
+        let first: Vec<_> = numbers.clone().flat_map(rows::read_to_issue).collect();
+        let second: Vec<_> = numbers.flat_map(rows::read_to_settle).collect();
+        let mut reads = self.read(&first)?;
+        let issue = self.time(&issues, group)?;
+        reads += self.read(&second)?;
+        #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+        let reads = reads / count as f64;
+        Ok(Commits { issue, settle: self.time(&settlements, group)?, reads })
+    }
+
+    /// Reads, each group of statements as one snapshot; seconds for all.
+    fn read(&mut self, groups: &[Vec<Row>]) -> Result<f64> {
+        let begun = Instant::now();
+        for group in groups {
+            let snapshot = self.db.transaction()?;
+            for Row(sql, values) in group {
+                let mut statement = snapshot.prepare_cached(sql)?;
+                let columns = statement.column_count();
+                let mut rows = statement.query(params_from_iter(values))?;
+                while let Some(row) = rows.next()? {
+                    for column in 0..columns {
+                        std::hint::black_box(row.get_ref(column)?);
+                    }
+                }
+            }
+            snapshot.finish()?;
+        }
+        Ok(begun.elapsed().as_secs_f64())
     }
 
     /// Commits so many orders of 100 licenses, `group` of them in a transaction; seconds for each. Not to be mixed with

@@ -83,7 +83,7 @@ pub(crate) fn run(bench: &mut Bench) -> Result<()> {
     let access = Request::Access { firm_code: firm(), request, container: None };
     let (mut trips, mut uses) = (Rounds::default(), Rounds::default());
     let (mut hashes, mut unlocks) = (Rounds::default(), Rounds::default());
-    let count = bench.scaled(400);
+    let count = bench.scaled(4_000);
     for round in 0..=bench.rounds() {
         let empty = middle(count, || {
             client.request(&Request::Hello { protocol: PROTOCOL }).map(drop).map_err(Into::into)

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Bench, CLIENTS, TRANSFER_BYTES};
+use super::{Bench, CLIENTS, TRANSFER_BYTES, limit};
 use crate::fleet::Fleet;
 use crate::floor::sqlite::Sqlite;
 use crate::floor::{Http, crypto};
@@ -26,7 +26,7 @@ pub(crate) fn throughput(bench: &mut Bench) -> Result<()> {
     let mut sqlite = Sqlite::new(&bench.folder.join("r1-floor.db"))?;
     let count = bench.scaled(640);
     let (mut floor, mut product) = (Rounds::default(), Rounds::default());
-    let mut parts: [Rounds; 5] = Default::default();
+    let mut parts: [Rounds; 6] = Default::default();
     for round in 0..=bench.rounds() {
         let crypto = crypto::measure(cores())?;
         let commits = sqlite.activations(count as u64, CLIENTS)?;
@@ -35,15 +35,22 @@ pub(crate) fn throughput(bench: &mut Bench) -> Result<()> {
         if round == 0 {
             continue;
         }
-        let each = [crypto.of_activation(), 2.0 / requests, commits.issue, commits.settle, 1.0 / done.rate()];
+        #[expect(clippy::cast_precision_loss, reason = "a few")]
+        let reads = commits.reads / cores() as f64;
+        let each =
+            [crypto.of_activation(), 2.0 / requests, commits.issue, commits.settle, 1.0 / done.rate(), reads];
         floor.0.push(1.0 / each[..4].iter().sum::<f64>());
         product.0.push(done.rate());
         parts.iter_mut().zip(each).for_each(|(part, each)| part.0.push(each * 1e6));
     }
-    let [crypto, http_time, issue, settle, whole] = parts.map(|part| short(part.median()));
+    let limit = limit(&Rounds(floor.0.iter().map(|rate| 1e6 / rate).collect()), &parts[5]);
+    let [crypto, http_time, issue, settle, whole, reads] = parts.map(|part| short(part.median()));
     let mut notes = vec![format!(
         "an activation takes {whole} µs of the machine; the parts of its floor: cryptography {crypto}, HTTP {http_time}, commits {issue} and {settle}"
     )];
+    notes.push(format!(
+        "reading the rows it is decided on takes {reads} µs by SQLite itself; with them the floor reaches {limit}"
+    ));
     notes.push(open_loop(bench, &mut fleet, 0.5 * product.median())?);
     let (_, most) = server.memory()?;
     notes.push(format!("memory of the server at most {} MiB", most >> 20));
@@ -98,7 +105,7 @@ pub(crate) fn latency(bench: &mut Bench) -> Result<()> {
     let mut http = Http::new(fixed.address, 1)?;
     let mut sqlite = Sqlite::new(&bench.folder.join("r2-floor.db"))?;
     let count = bench.scaled(64);
-    let (mut floor, mut product) = (Rounds::default(), Rounds::default());
+    let (mut floor, mut product, mut reads) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 0..=bench.rounds() {
         let crypto = crypto::measure(1)?;
         let commits = sqlite.activations(count as u64, 1)?;
@@ -107,9 +114,16 @@ pub(crate) fn latency(bench: &mut Bench) -> Result<()> {
         if round > 0 {
             let ideal = commits.issue + commits.settle + crypto.of_activation() + 2.0 * request;
             floor.0.push(1000.0 * ideal);
+            reads.0.push(1000.0 * commits.reads);
             product.0.push(1000.0 * done.latency(50.0));
         }
     }
+    let least = Rounds(floor.0.iter().zip(&reads.0).map(|(floor, reads)| (floor + reads) / floor).collect());
+    let note = format!(
+        "reading the rows it is decided on takes {} ms by SQLite itself; with them the floor takes {} of its time",
+        short(reads.median()),
+        short(least.median())
+    );
     bench.found(Line {
         id: "R2",
         work: "the same, one client, p50 of both requests together".to_owned(),
@@ -117,7 +131,7 @@ pub(crate) fn latency(bench: &mut Bench) -> Result<()> {
         floor,
         product,
         unit: "ms",
-        notes: vec![],
+        notes: vec![note],
     });
     Ok(())
 }

@@ -345,8 +345,7 @@ impl Visit {
             .into_iter()
             .map(|(code, name)| json!({"code": code, "name": name, "chosen": code == self.language}))
             .collect();
-        let can: Map<String, serde_json::Value> =
-            ROUTES.iter().map(|route| (route.name.to_owned(), self.may_use(route).into())).collect();
+        let can = Value::from_object(Can(ROUTES.iter().map(|route| self.may_use(route)).collect()));
         let asked: Map<String, serde_json::Value> =
             self.query.iter().map(|(name, value)| (name.clone(), value.trim().into())).collect();
         let done = Some(self.asked("done")).filter(|done| !done.is_empty());
@@ -361,7 +360,7 @@ impl Visit {
             path => self.path.clone(),
             here => self.here(),
             asked => value(asked),
-            can => value(can),
+            can => can,
             user => who.map(|who| who.user.name.to_string()),
             key => key,
             done => done,
@@ -376,6 +375,17 @@ impl Visit {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
         }
         Ok(response)
+    }
+}
+
+/// What the reader may use, by the names of routes.
+#[derive(Debug)]
+struct Can(Vec<bool>);
+
+impl minijinja::value::Object for Can {
+    fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
+        let at = ROUTES.iter().position(|route| Some(route.name) == name.as_str())?;
+        self.0.get(at).map(|may| Value::from(*may))
     }
 }
 
