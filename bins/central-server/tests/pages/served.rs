@@ -107,7 +107,11 @@ fn containers(world: &World) -> Vec<ContainerRecord> {
         identity_key: PublicKey::from_trusted([3; 32]),
         sealing_key: SealingPublicKey([4; 32]),
         test_host: true,
-        status: if number % 2 == 0 { ContainerStatus::Normal } else { ContainerStatus::ManipulationDetected },
+        status: if number.is_multiple_of(2) {
+            ContainerStatus::Normal
+        } else {
+            ContainerStatus::ManipulationDetected
+        },
         registered_at: world.now(),
         version: 0,
     };
