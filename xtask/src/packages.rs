@@ -24,6 +24,19 @@ pub(crate) fn install(packages: &[&str], missing: &str) -> Result<()> {
         .with_context(|| missing.to_owned())
 }
 
+/// Unpacks a Debian package into a folder, without installing it: a server that is installed is also started.
+///
+/// # Errors
+/// It cannot be had.
+pub(crate) fn unpack(package: &str, place: &Path) -> Result<()> {
+    std::fs::create_dir_all(place)?;
+    quiet(Command::new("apt-get").args(["download", "--quiet", package]).current_dir(place))?;
+    let found = std::fs::read_dir(place)?.filter_map(Result::ok).map(|entry| entry.path());
+    let mut files = found.filter(|path| path.extension().is_some_and(|extension| extension == "deb"));
+    let file = files.next().with_context(|| format!("{package} was not downloaded"))?;
+    quiet(Command::new("dpkg").arg("--extract").arg(file).arg(place))
+}
+
 /// A package of Python at a version, in an environment of its own at `place`, which is made when it is not there.
 ///
 /// # Errors

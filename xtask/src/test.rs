@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use licensing_testkit::chromium;
 use licensing_testkit::postgres::{Cluster, DATABASE_VARIABLE, MISSING, VARIABLE, programs};
-use licensing_testkit::{proof, soap_clients};
+use licensing_testkit::{nginx, proof, soap_clients};
 
 use crate::packages;
 use crate::shell::{capture, cargo, root, run};
@@ -50,6 +50,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     run(cargo().args(["build", "--workspace", "--bins", "--locked", "--features", FEATURES]))?;
     step(started, "Debian packages of these programs");
     let unpacked = crate::package::check(&root().join("target/debug"))?;
+    let no_proxy = nginx();
     step(started, "tests");
     let ((toolkits, missing), (python, more_missing)) =
         toolkits.join().map_err(|_| anyhow::anyhow!("installing foreign programs failed"))?;
@@ -82,7 +83,7 @@ pub(crate) fn run_all(long: bool) -> Result<()> {
     }
     println!("\nall checks passed in {} s", started.elapsed().as_secs());
     println!("{passed} passed, 0 failed");
-    for left_out in left_out.iter().chain(&missing).chain(&more_missing).chain(&unpacked) {
+    for left_out in left_out.iter().chain(&missing).chain(&more_missing).chain(&unpacked).chain(&no_proxy) {
         println!("NOT CHECKED: {left_out}");
     }
     Ok(())
@@ -232,6 +233,12 @@ fn postgres() -> Result<Cluster> {
         packages::install(&["postgresql"], MISSING)?;
     }
     Ok(Cluster::start(&[])?)
+}
+
+/// Sees to it that there is an nginx, where that can be done.
+fn nginx() -> Option<String> {
+    let there = nginx::program().is_some() || packages::unpack(nginx::PACKAGE, &nginx::folder()).is_ok();
+    (!there).then(|| "what the page says about nginx and client certificates: there is no nginx".to_owned())
 }
 
 /// Sees to it that there is a Chromium for the tests of pages.

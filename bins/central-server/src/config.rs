@@ -38,6 +38,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds per network address.
     pub rate: Rate,
+    /// Who tells of client certificates.
+    pub client_certificates: ClientCertificates,
     /// Which containers are served.
     pub containers: Containers,
     /// What new act licenses start from.
@@ -99,6 +101,14 @@ pub struct Rate {
     /// Mistyped and unknown tickets, per minute; 0 for no bound.
     pub ticket_failures_per_minute: u32,
     /// Reverse proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// Who tells of client certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientCertificates {
+    /// Reverse proxies that verify client certificates, and whose `Client-Cert` is believed.
     pub trusted_proxies: Vec<IpAddr>,
 }
 
@@ -208,6 +218,7 @@ impl Default for Config {
             database: Database::default(),
             limits: Limits::default(),
             rate: Rate::default(),
+            client_certificates: ClientCertificates::default(),
             containers: Containers::default(),
             templates: Templates::default(),
             activation: Activation::default(),
@@ -497,7 +508,7 @@ mod tests {
             assert!(debug.contains(name));
         }
         let settings = value.iter_mut().map(|(_, v)| v.as_table().map_or(1, toml::Table::len)).sum::<usize>();
-        assert_eq!(settings, debug.matches(": ").count() - 15, "as many settings as fields");
+        assert_eq!(settings, debug.matches(": ").count() - 16, "as many settings as fields");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! verbs of the command line. Clock and randomness of the process are in [`system`], nowhere else.
 
 pub mod audit;
+pub mod certificate;
 pub mod command;
 pub mod config;
 pub mod data_dir;

@@ -101,6 +101,12 @@ pub fn token_hash(token: &str) -> Digest {
     hash("api token", &[token.as_bytes()])
 }
 
+/// The hash under which an API token is stored that is bound to the certificate of a fingerprint.
+#[must_use]
+pub fn certificate_hash(fingerprint: &Digest) -> Digest {
+    hash("client certificate", &[fingerprint])
+}
+
 /// The secret of a fresh session: 256 random bits. Only the browser ever has it; the server keeps [`session_hash`].
 #[must_use]
 pub fn new_session(entropy: &mut dyn Entropy) -> Zeroizing<String> {

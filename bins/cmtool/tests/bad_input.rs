@@ -87,9 +87,10 @@ fn tokens_roles_and_a_server_that_is_not_there() {
         roles: vec!["support".into()],
         scopes: vec![],
         expires: None,
+        certificate: None,
     };
     let token = http.unwrap().create_token(&request).unwrap();
-    std::fs::write(&wrong, token.token).unwrap();
+    std::fs::write(&wrong, token.token.unwrap()).unwrap();
     vendor.fails(3, "forbidden", &[&create[..], &["--token-file", &wrong]].concat());
     vendor.ok(&["item", "list", "--token-file", &wrong]);
     world.stop();

@@ -153,10 +153,11 @@ impl Permission {
     }
 }
 
-/// An API token as stored: the secret itself is only known to its holder.
+/// An API token as stored: the secret itself is only known to its holder. A token that is bound to a client certificate has
+/// no other secret than the key of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiToken {
-    /// Hash of the secret.
+    /// Hash of the secret, or of what names the certificate.
     pub hash: Digest,
     /// Name, shown in events.
     pub name: String,
@@ -164,6 +165,8 @@ pub struct ApiToken {
     pub roles: Vec<Role>,
     /// And of that only this; everything when absent.
     pub scopes: Option<Vec<Permission>>,
+    /// SHA-256 of the client certificate it is bound to.
+    pub certificate: Option<Digest>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Valid until (exclusive); `None` without end.
@@ -211,6 +214,7 @@ mod tests {
                     name: "t".into(),
                     roles: vec![role],
                     scopes: Some(vec![scope]),
+                    certificate: None,
                     created_at: Timestamp::ZERO,
                     expires_at: None,
                     revoked_at: None,
@@ -232,6 +236,7 @@ mod tests {
             name: "t".into(),
             roles: vec![Role::Admin],
             scopes: None,
+            certificate: None,
             created_at: now,
             expires_at: Some(now),
             revoked_at: None,

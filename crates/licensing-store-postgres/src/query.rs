@@ -105,7 +105,7 @@ macro_rules! item {
 macro_rules! token {
     ($tail:literal) => {
         concat!(
-            "SELECT hash, name, roles, scopes, created_at, expires_at, revoked_at, version FROM tokens ",
+            "SELECT hash, name, roles, scopes, certificate, created_at, expires_at, revoked_at, version FROM tokens ",
             $tail
         )
     };

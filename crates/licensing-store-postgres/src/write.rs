@@ -410,7 +410,7 @@ impl Batch {
     fn put_token(&mut self, token: &ApiToken) {
         let (roles, scopes) = (roles_text(&token.roles), token.scopes.as_deref().map(scopes_text));
         let (expires_at, revoked_at) = (token.expires_at.map(secs), token.revoked_at.map(secs));
-        let hash = token.hash.to_vec();
+        let (hash, certificate) = (token.hash.to_vec(), token.certificate.map(|hash| hash.to_vec()));
         if token.version > 0 {
             let sql = must_hit!(
                 "UPDATE tokens SET roles = $1, scopes = $2, expires_at = $3, revoked_at = $4, version = version + 1
@@ -420,9 +420,9 @@ impl Batch {
                 .execute(sql, values![roles, scopes, expires_at, revoked_at, hash, signed(token.version)]);
         }
         self.execute(
-            "INSERT INTO tokens (hash, name, roles, scopes, created_at, expires_at, revoked_at, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 1)",
-            values![hash, token.name.clone(), roles, scopes, secs(token.created_at), expires_at, revoked_at],
+            "INSERT INTO tokens (hash, name, roles, scopes, certificate, created_at, expires_at, revoked_at, version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)",
+            values![hash, token.name.clone(), roles, scopes, certificate, secs(token.created_at), expires_at, revoked_at],
         );
     }
 

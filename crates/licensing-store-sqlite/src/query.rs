@@ -32,7 +32,7 @@ pub(crate) const ITEM: &str = "SELECT i.id, d.document, i.created_at, i.version
     FROM items i LEFT JOIN definitions d ON d.hash = i.definition";
 
 pub(crate) const TOKEN: &str =
-    "SELECT hash, name, roles, scopes, created_at, expires_at, revoked_at, version FROM tokens";
+    "SELECT hash, name, roles, scopes, certificate, created_at, expires_at, revoked_at, version FROM tokens";
 
 pub(crate) const HELD_ORDER: &str =
     "SELECT state, id, content, customer, order_lines, asked_by, asked_at, decided_by, decided_at, until, version

@@ -389,9 +389,9 @@ fn put_token(db: &Connection, token: &ApiToken) -> Written {
     }
     insert(
         db,
-        "INSERT INTO tokens (hash, name, roles, scopes, created_at, expires_at, revoked_at, version)
-         VALUES (?, ?, ?, ?, ?, ?, ?, 1)",
-        params![token.hash, token.name, roles, scopes, secs(token.created_at), expires_at, revoked_at],
+        "INSERT INTO tokens (hash, name, roles, scopes, certificate, created_at, expires_at, revoked_at, version)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        params![token.hash, token.name, roles, scopes, token.certificate, secs(token.created_at), expires_at, revoked_at],
     )
 }
 

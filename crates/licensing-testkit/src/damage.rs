@@ -81,6 +81,7 @@ pub fn one_of_everything(store: &dyn Store) -> ContainerSerial {
         name: "erp".to_owned(),
         roles: vec![Role::Sales],
         scopes: Some(vec![Permission::OrderWrite]),
+        certificate: Some([7; 32]),
         created_at: NOW,
         expires_at: None,
         revoked_at: None,

@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod damage;
 pub mod golden;
 pub mod mail;
+pub mod nginx;
 #[cfg(unix)]
 pub mod postgres;
 pub mod proof;

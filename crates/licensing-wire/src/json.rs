@@ -479,6 +479,9 @@ pub struct TokenRequest {
     /// `2030-01-31` or an RFC 3339 time; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// A client certificate in PEM: the token is used by presenting it, has no secret, and ends with it at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// A new API token; the secret is told only this once.
@@ -486,8 +489,12 @@ pub struct TokenRequest {
 pub struct TokenAnswer {
     /// Name.
     pub name: String,
-    /// The secret.
-    pub token: String,
+    /// The secret; absent when the token is bound to a certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// SHA-256 of the certificate it is bound to, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// API tokens without their secrets.
@@ -507,6 +514,9 @@ pub struct TokenSummary {
     /// Of what the roles allow only this; everything when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
+    /// SHA-256 of the certificate it is bound to, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// When it was made.
     pub created_at: String,
     /// Valid until.

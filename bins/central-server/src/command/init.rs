@@ -31,6 +31,7 @@ pub fn run(data: &DataDir, place: Place, firm_code: FirmCode, firm_name: &str) -
         name: FIRST_TOKEN.to_owned(),
         roles: vec![Role::Admin],
         scopes: None,
+        certificate: None,
         created_at: now,
         expires_at: None,
         revoked_at: None,

@@ -42,6 +42,8 @@ pub(super) enum Credential {
     Token(Zeroizing<String>),
     /// What stands for a user, and who has sent it.
     Session(Zeroizing<String>, Sender),
+    /// The fingerprint of a client certificate, and who has sent it: browsers present certificates by themselves.
+    Certificate(Digest, Sender),
 }
 
 impl Credential {
@@ -53,15 +55,34 @@ impl Credential {
         cookie::session(headers).map(|secret| Self::Session(secret, sender))
     }
 
+    /// The same; where neither is, the client certificate.
+    pub(super) fn of_program(
+        headers: &HeaderMap,
+        sender: Sender,
+        certificate: Option<Digest>,
+    ) -> Option<Self> {
+        let is_told = headers.contains_key(header::AUTHORIZATION);
+        let certificate = certificate.filter(|_| !is_told).map(|hash| Self::Certificate(hash, sender));
+        Self::of(headers, sender).or(certificate)
+    }
+
+    /// The token after `Bearer` or in `Basic`; where nothing is after `Authorization`, the client certificate.
+    pub(super) fn of_soap(headers: &HeaderMap, certificate: Option<Digest>) -> Option<Self> {
+        if headers.contains_key(header::AUTHORIZATION) {
+            return Self::bearer_or_basic(headers);
+        }
+        certificate.map(|hash| Self::Certificate(hash, Sender::of(headers, &[])))
+    }
+
     /// The token after `Bearer`.
-    pub(super) fn bearer(headers: &HeaderMap) -> Option<Self> {
+    fn bearer(headers: &HeaderMap) -> Option<Self> {
         let (scheme, token) = scheme(headers)?;
         if scheme.eq_ignore_ascii_case("bearer") { Self::sound(token) } else { None }
     }
 
     /// The token after `Bearer`, or as the password of `Basic`, whose user name says nothing: toolkits of SOAP know
     /// how to send that one.
-    pub(super) fn bearer_or_basic(headers: &HeaderMap) -> Option<Self> {
+    fn bearer_or_basic(headers: &HeaderMap) -> Option<Self> {
         let (scheme, token) = scheme(headers)?;
         if !scheme.eq_ignore_ascii_case("basic") || token.len() > 4 * TOKEN_BYTES_MAX {
             return Self::bearer(headers);
@@ -170,6 +191,12 @@ async fn vendor(
     let (who, allowed) = match credential.ok_or_else(denied)? {
         Credential::Token(secret) => {
             let token = app.service.authenticate(&secret).await?.ok_or_else(denied)?;
+            let allowed = token.allows(permission, app.service.now());
+            (Who::Token(Box::new(token)), allowed)
+        }
+        Credential::Certificate(_, Sender::Elsewhere) => return Err(origin_refused()),
+        Credential::Certificate(fingerprint, _) => {
+            let token = app.service.authenticate_certificate(&fingerprint).await?.ok_or_else(denied)?;
             let allowed = token.allows(permission, app.service.now());
             (Who::Token(Box::new(token)), allowed)
         }

@@ -7,11 +7,13 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response, header, request::Parts};
 use http_edge::{ClientAddress, base_url, client, drain};
+use licensing_core::crypto::digest::Digest;
 use licensing_core::random;
 use licensing_wire::binary::to_hex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::certificate;
 use crate::http::authorized::{Authorized, Credential, Sender, now_ms, origin_refused};
 use crate::http::handlers::Call;
 use crate::http::route::{Access, Route, Verb};
@@ -98,6 +100,13 @@ fn finish(app: &App, name: &'static str, id: &str, outcome: Result<Answer, Failu
 pub(super) fn origin(app: &App, parts: &Parts) -> Option<std::net::IpAddr> {
     let connection = parts.extensions.get::<ClientAddress>().copied();
     client(connection, &parts.headers, &app.config.rate.trusted_proxies)
+}
+
+/// The client certificate a proxy has verified. From anybody who is not named for it, what is told means nothing.
+pub(super) fn certificate(app: &App, parts: &Parts) -> Option<Digest> {
+    let ClientAddress(connection) = parts.extensions.get::<ClientAddress>()?;
+    let is_proxy = app.config.client_certificates.trusted_proxies.contains(&connection.ip().to_canonical());
+    if is_proxy { certificate::told(&parts.headers) } else { None }
 }
 
 /// One of the requests that are worked on at once.
@@ -219,7 +228,7 @@ async fn admit(
     if route.access == Access::Anybody && route.verb == Verb::Post && sender == Sender::Elsewhere {
         return Err(origin_refused());
     }
-    let credential = Credential::of(&parts.headers, sender);
+    let credential = Credential::of_program(&parts.headers, sender, certificate(app, parts));
     let is_user = matches!(credential, Some(Credential::Session(..)));
     interfaces::json(app, route, is_user, &parts.headers, origin(app, parts))?;
     let authorized = Authorized::admit(app, route, credential, origin(app, parts)).await?;

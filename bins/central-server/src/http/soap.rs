@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::http::authorized::{Authorized, Credential, now_ms, too_many};
-use crate::http::dispatch::{execute, header_key, origin, permit, sound_key};
+use crate::http::dispatch::{certificate, execute, header_key, origin, permit, sound_key};
 use crate::http::handlers::Call;
 use crate::http::route::{ROUTES, Route};
 use crate::http::{App, body, interfaces, respond};
@@ -123,7 +123,9 @@ async fn prepare(
     asked.operation = Some(operation);
     let route = route(operation.route)
         .ok_or_else(|| Failure::fault(format!("the operation {} has no route", operation.name)))?;
-    let authorized = Authorized::admit(app, route, Credential::bearer_or_basic(&parts.headers), from).await?;
+    let authorized =
+        Authorized::admit(app, route, Credential::of_soap(&parts.headers, certificate(app, &parts)), from)
+            .await?;
     same_action(&parts.headers, operation)?;
     let request = read::request(&element, operation)?;
     let idempotency_key = key(header_key(&parts.headers)?, request.idempotency_key)?;
@@ -167,7 +169,7 @@ fn look(app: &App, asked: &mut Asked, parts: &Parts) -> Result<(), Failure> {
     if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return wrong("the body must not be compressed");
     }
-    if Credential::bearer_or_basic(&parts.headers).is_none() {
+    if Credential::of_soap(&parts.headers, certificate(app, parts)).is_none() {
         app.gate.is_open(origin(app, parts), now_ms(app)).map_err(too_many)?;
     }
     Ok(())

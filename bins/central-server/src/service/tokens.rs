@@ -1,17 +1,20 @@
 //! API tokens: made, listed, revoked. The secret is told once and never stored.
 
 use licensing_core::changeset::{Change, ChangeSet};
+use licensing_core::crypto::digest::Digest;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::ids::OrderId;
 use licensing_core::time::Timestamp;
 use licensing_core::token::{ApiToken, PERMISSIONS, Permission, ROLES, Role};
 use licensing_core::user::USER_PREFIX;
+use licensing_wire::binary::to_hex;
 use licensing_wire::json::{TokenAnswer, TokenList, TokenRequest, TokenSummary};
 use licensing_wire::{options, time};
 
+use crate::certificate::Certificate;
 use crate::service::attempt::Decided;
 use crate::service::{Answer, Failure, Idempotency, Service};
-use crate::vault::{new_token, token_hash};
+use crate::vault::{certificate_hash, new_token, token_hash};
 
 /// Everything about tokens is decided one after the other; this is what they queue on.
 const ABOUT: &[u8] = b"api tokens";
@@ -70,6 +73,15 @@ impl Service {
         Ok(token.filter(|token| token.is_valid(self.now())))
     }
 
+    /// The valid token that is bound to this certificate.
+    ///
+    /// # Errors
+    /// The database is not available.
+    pub async fn authenticate_certificate(&self, fingerprint: &Digest) -> Result<Option<ApiToken>, Failure> {
+        let token = self.store.token(certificate_hash(fingerprint)).await?;
+        Ok(token.filter(|token| token.is_valid(self.now())))
+    }
+
     /// Makes a token and tells its secret.
     ///
     /// # Errors
@@ -92,27 +104,55 @@ impl Service {
         let expires_at = request.expires.as_deref().map(|text| options::parse_fixed_end("expires", text));
         let expires_at =
             expires_at.transpose().map_err(|error| Failure::denied("invalid_value", error.to_string()))?;
+        let certificate = request.certificate.as_deref().map(|pem| self.certificate(pem)).transpose()?;
+        let ends = certificate.and_then(|certificate| certificate.ends);
+        let expires_at = expires_at.into_iter().chain(ends).min();
+        let certificate = certificate.map(|certificate| certificate.fingerprint);
         let decide = || async {
             let now = self.now();
             let taken = |token: &ApiToken| token.name == name.as_str() && token.is_valid(now);
             if self.store.tokens().await?.iter().any(taken) {
                 return Err(Failure::denied("token_exists", "a valid token of this name exists"));
             }
-            let secret = new_token(&mut self.entropy());
+            let secret = certificate.is_none().then(|| new_token(&mut self.entropy()));
+            let bound = certificate.as_ref().map(certificate_hash);
+            let hash = bound.or_else(|| secret.as_ref().map(|secret| token_hash(secret)));
+            let hash = hash.ok_or_else(|| Failure::fault("a token needs a secret or a certificate"))?;
+            if self.store.token(hash).await?.is_some() {
+                let message = "a token is, or was, bound to this certificate already";
+                return Err(Failure::denied("certificate_unsuitable", message));
+            }
             let token = ApiToken {
-                hash: token_hash(&secret),
+                hash,
                 name: name.to_string(),
                 roles: roles.clone(),
                 scopes: scopes.clone(),
+                certificate,
                 created_at: now,
                 expires_at,
                 revoked_at: None,
                 version: 0,
             };
-            let answer = TokenAnswer { name: name.to_string(), token: secret.to_string() };
+            let answer = TokenAnswer {
+                name: name.to_string(),
+                token: secret.map(|secret| secret.to_string()),
+                certificate: certificate.map(|hash| to_hex(&hash)),
+            };
             Ok(Decided { changes: creation(token, actor, now), answer: Answer::json(201, &answer) })
         };
         self.attempt(idempotency, ABOUT, decide).await
+    }
+
+    /// A certificate a token can be bound to: valid now.
+    fn certificate(&self, pem: &str) -> Result<Certificate, Failure> {
+        let unsuitable = |message| Failure::denied("certificate_unsuitable", message);
+        let found =
+            Certificate::from_pem(pem).ok_or_else(|| unsuitable("this is no X.509 certificate in PEM"))?;
+        let now = self.now();
+        if now < found.begins || found.ends.is_some_and(|end| end <= now) {
+            return Err(unsuitable("the certificate is not valid now"));
+        }
+        Ok(found)
     }
 
     /// Revokes the valid token of a name, at once and for good.
@@ -161,6 +201,7 @@ fn summary(token: &ApiToken) -> TokenSummary {
         name: token.name.clone(),
         roles: token.roles.iter().map(|role| role.name().to_owned()).collect(),
         scopes: words(token.scopes.as_deref().unwrap_or_default()),
+        certificate: token.certificate.map(|hash| to_hex(&hash)),
         created_at: time::print(token.created_at),
         expires_at: token.expires_at.map(time::print),
         revoked_at: token.revoked_at.map(time::print),

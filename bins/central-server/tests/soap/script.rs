@@ -24,7 +24,8 @@ pub(crate) struct Story {
 }
 
 /// Fields of which every value is made up by the server.
-const MADE_UP: [&str; 15] = [
+const MADE_UP: [&str; 16] = [
+    "certificate",
     "message_id",
     "ticket",
     "token",
@@ -352,6 +353,10 @@ impl Story {
         let token = json!({"name": "shop", "roles": ["sales", "support"], "expires": "2099-12-31"});
         self.post("create_token", token.clone()).await;
         self.post("create_token", token).await;
+        let pem = rcgen::generate_simple_self_signed(vec!["erp.example".to_owned()]).unwrap().cert.pem();
+        let bound = json!({"name": "erp", "roles": ["sales"], "certificate": pem});
+        self.post("create_token", bound.clone()).await;
+        self.post("create_token", bound).await;
         self.list("list_tokens", &[]).await;
         self.look("revoke_token", "shop").await;
         self.look("revoke_token", "shop").await;

@@ -1,8 +1,8 @@
 //! The authorisation matrix: every route of the table with every role, through every way of asking, and with every state a
 //! session can be in. Whatever the table does not allow is refused, and for its own reason.
 
-use crate::world::{Answered, Browser, World};
-use central_server::config::Config;
+use crate::world::{Answered, Browser, FROM, World};
+use central_server::config::{ClientCertificates, Config};
 use central_server::http::{Access, Needs, ROUTES, Route, Verb};
 use central_server::vault::session_hash;
 use licensing_core::changeset::{Change, ChangeSet};
@@ -152,22 +152,122 @@ async fn sessions_are_good_for_what_the_table_says_and_nothing_else() {
     println!("{number} combinations");
 }
 
+type Headers = Vec<(&'static str, String)>;
+
+fn bearer(token: &str) -> Headers {
+    vec![("authorization", format!("Bearer {token}"))]
+}
+
+const PROXY: &str = "10.9.8.7:50000";
+
+fn behind_a_proxy() -> Config {
+    let trusted_proxies = vec!["10.9.8.7".parse().unwrap()];
+    Config { client_certificates: ClientCertificates { trusted_proxies }, ..Config::default() }
+}
+
+/// A certificate, in PEM and as a proxy tells it.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(vec!["erp.example".to_owned()]).unwrap().cert;
+    (made.pem(), format!(":{}:", data_encoding::BASE64.encode(made.der())))
+}
+
+fn presented(told: &str) -> Headers {
+    vec![("client-cert", told.to_owned()), (FROM, PROXY.to_owned())]
+}
+
+#[tokio::test]
+async fn a_certificate_counts_only_where_a_proxy_vouches_for_it() {
+    let world = World::with(behind_a_proxy());
+    let ((pem, told), nobody) = (certificate(), Browser::default());
+    let request = json!({"name": "erp", "roles": ["admin"], "certificate": pem});
+    let made = world.admin("POST", "/api/v1/tokens", &request).await;
+    let listed = world.admin("GET", "/api/v1/tokens", &Value::Null).await;
+    let erp = listed.json["tokens"].as_array().unwrap().iter().find(|token| token["name"] == "erp").unwrap();
+    assert!(made.json["certificate"].is_string() && made.json["certificate"] == erp["certificate"]);
+    assert!(erp["expires_at"].is_string(), "it ends with its certificate: {erp}");
+    let look = async |headers: &[(&str, &str)]| {
+        world.send("GET", "/api/v1/items", &Value::Null, &nobody, headers).await.status
+    };
+    let by = ("client-cert", told.as_str());
+    assert_eq!(look(&[by, (FROM, PROXY)]).await, 200);
+    assert_eq!(look(&[by, (FROM, "[::ffff:10.9.8.7]:1")]).await, 200);
+    assert_eq!(look(&[by, (FROM, "10.9.8.8:50000")]).await, 401, "said by somebody else");
+    assert_eq!(look(&[by, (FROM, "10.9.8.8:50000"), ("x-forwarded-for", "10.9.8.7")]).await, 401);
+    assert_eq!(look(&[by]).await, 401);
+    assert_eq!(look(&[by, by, (FROM, PROXY)]).await, 401, "two of them");
+    assert_eq!(
+        look(&[by, (FROM, PROXY), ("authorization", "Bearer cst_nobody")]).await,
+        401,
+        "a token comes first"
+    );
+    // A browser presents certificates by itself, also for pages of somebody else.
+    for elsewhere in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
+        assert_eq!(look(&[by, (FROM, PROXY), elsewhere]).await, 403, "{elsewhere:?}");
+    }
+    let again = json!({"name": "erp-2", "roles": ["sales"], "certificate": pem});
+    assert_eq!(world.admin("POST", "/api/v1/tokens", &again).await.code(), "certificate_unsuitable");
+    let none = json!({"name": "erp-2", "roles": ["sales"], "certificate": "no PEM"});
+    assert_eq!(world.admin("POST", "/api/v1/tokens", &none).await.code(), "certificate_unsuitable");
+    assert_eq!(world.admin("DELETE", "/api/v1/tokens/erp", &Value::Null).await.status, 200);
+    assert_eq!(look(&[by, (FROM, PROXY)]).await, 401, "revoked");
+    assert_eq!(world.admin("POST", "/api/v1/tokens", &again).await.code(), "certificate_unsuitable");
+}
+
+#[tokio::test]
+async fn a_token_ends_with_its_certificate_at_the_latest() {
+    let world = World::with(behind_a_proxy());
+    let made = |begins: i64, ends: i64| {
+        let mut params = rcgen::CertificateParams::new(vec!["erp.example".to_owned()]).unwrap();
+        let now = i64::try_from(world.now().secs()).unwrap();
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        params.not_before = epoch + std::time::Duration::from_secs(u64::try_from(now + begins).unwrap());
+        params.not_after = epoch + std::time::Duration::from_secs(u64::try_from(now + ends).unwrap());
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        (made.pem(), format!(":{}:", data_encoding::BASE64.encode(made.der())))
+    };
+    for (begins, ends) in [(60, 3600), (-3600, -60)] {
+        let request = json!({"name": "erp", "roles": ["sales"], "certificate": made(begins, ends).0});
+        assert_eq!(world.admin("POST", "/api/v1/tokens", &request).await.code(), "certificate_unsuitable");
+    }
+    let (pem, told) = made(-60, 3600);
+    let request = json!({"name": "erp", "roles": ["sales"], "certificate": pem, "expires": "2099-01-01"});
+    assert_eq!(world.admin("POST", "/api/v1/tokens", &request).await.status, 201);
+    let headers = [("client-cert", told.as_str()), (FROM, PROXY)];
+    let nobody = Browser::default();
+    let look = async || world.send("GET", "/api/v1/items", &Value::Null, &nobody, &headers).await.status;
+    assert_eq!(look().await, 200);
+    world.pass(3601);
+    assert_eq!(look().await, 401);
+}
+
 #[tokio::test]
 async fn tokens_get_the_same_verdict_through_json_and_soap_and_sessions_none_through_soap() {
-    let world = World::new();
-    let mut tokens = vec![(None, None, None), (None, None, Some("cst_nobody".to_owned()))];
-    let make = async |name: String, role: &str, scopes: Value| {
-        let request = json!({"name": name, "roles": [role], "scopes": scopes});
+    let world = World::with(behind_a_proxy());
+    let mut tokens = vec![(None, None, vec![]), (None, None, bearer("cst_nobody"))];
+    let ask_for = async |request: Value| {
         let made = world.admin("POST", "/api/v1/tokens", &request).await;
-        Some(made.json["token"].as_str().unwrap_or_else(|| panic!("{made:?}")).to_owned())
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json
+    };
+    // Each twice: with a secret, and with a client certificate in its place.
+    let make = async |name: String, role: &str, scopes: Value| {
+        let mut request = json!({"name": name, "roles": [role], "scopes": scopes});
+        let secret = ask_for(request.clone()).await["token"].as_str().unwrap().to_owned();
+        let (pem, told) = certificate();
+        request["name"] = json!(name + "-certificate");
+        request["certificate"] = json!(pem);
+        assert!(ask_for(request).await["token"].is_null());
+        [bearer(&secret), presented(&told)]
     };
     for (role, word) in ROLES {
-        tokens.push((Some(role), None, make(format!("role-{word}"), word, json!([])).await));
+        let both = make(format!("role-{word}"), word, json!([])).await;
+        tokens.extend(both.map(|headers| (Some(role), None, headers)));
     }
     for scope in PERMISSIONS {
-        let name = format!("only-{}", scope.name());
-        tokens.push((Some(Role::Admin), Some(scope), make(name, "admin", json!([scope.name()])).await));
+        let both = make(format!("only-{}", scope.name()), "admin", json!([scope.name()])).await;
+        tokens.extend(both.map(|headers| (Some(Role::Admin), Some(scope), headers)));
     }
+    tokens.push((None, None, presented(&certificate().1)));
     let soap = async |operation: &str, browser: &Browser, headers: &[(&str, &str)]| {
         let envelope = format!(
             "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
@@ -179,7 +279,7 @@ async fn tokens_get_the_same_verdict_through_json_and_soap_and_sessions_none_thr
     let (mut checked, nobody) = (0, Browser::default());
     for route in ROUTES {
         let operation = OPERATIONS.iter().find(|operation| operation.route == route.name);
-        for (role, scope, token) in &tokens {
+        for (role, scope, headers) in &tokens {
             let expected = match (route.access, role) {
                 (Access::User(_), _) | (Access::Vendor(_), None) => Some("unauthorized"),
                 (Access::Vendor(permission), Some(role)) => granted(
@@ -187,8 +287,8 @@ async fn tokens_get_the_same_verdict_through_json_and_soap_and_sessions_none_thr
                 ),
                 (Access::Anybody | Access::TicketHolder | Access::Container, _) => None,
             };
-            let bearer = token.as_ref().map(|token| format!("Bearer {token}"));
-            let headers: Vec<(&str, &str)> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             let answer = ask(&world, route, &nobody, &headers).await;
             assert_eq!(verdict(&answer), expected, "{} as {role:?}, {scope:?}: {answer:?}", route.name);
             checked += 1;

@@ -14,6 +14,7 @@ use central_server::metrics::Metrics;
 use central_server::service::{Rules, Service};
 use central_server::system::{Clock, SystemClock};
 use http_body_util::BodyExt as _;
+use http_edge::ClientAddress;
 use licensing_core::changeset::ChangeSet;
 use licensing_core::time::Timestamp;
 use licensing_store::Store;
@@ -23,6 +24,9 @@ use tower::ServiceExt as _;
 
 use crate::PASSWORD;
 use crate::data::Data;
+
+/// In the place of a header: the other end of the connection.
+pub(crate) const FROM: &str = "(from)";
 
 /// A browser: what it keeps.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +113,11 @@ impl World {
         let mut request = Request::builder().method(method).uri(path).header("host", "central.test");
         request = request.header("user-agent", "test browser").header("content-type", kind);
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = match *name {
+                // Not sent: the other end of the connection.
+                FROM => request.extension(ClientAddress(value.parse().unwrap())),
+                name => request.header(name, *value),
+            };
         }
         if let Some(cookie) = &browser.cookie {
             request = request.header("cookie", cookie);

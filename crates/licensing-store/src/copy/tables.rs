@@ -72,7 +72,7 @@ pub const TABLES: [Table; 26] = [
     ] },
     Table { name: "tokens", key: &["hash"], columns: &[
         bytes("hash"), text("name"), text("roles"), text("scopes"), number("created_at"), number("expires_at"), number("revoked_at"),
-        number("version"),
+        number("version"), bytes("certificate"),
     ] },
     Table { name: "held_orders", key: &["id"], columns: &[
         text("id"), bytes("content"), text("customer"), text("order_lines"), text("asked_by"), number("asked_at"),

@@ -401,6 +401,7 @@ pub fn token(row: &Reader<'_>) -> Result<ApiToken, StoreError> {
         name: row.get("name")?,
         roles: row.map("roles", |text: String| super::users::roles(&text))?,
         scopes: row.maybe("scopes", |text: String| super::users::scopes(&text))?,
+        certificate: row.maybe_bytes("certificate")?,
         created_at: row.time("created_at")?,
         expires_at: row.maybe_time("expires_at")?,
         revoked_at: row.maybe_time("revoked_at")?,

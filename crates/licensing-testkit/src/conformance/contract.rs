@@ -227,6 +227,7 @@ pub fn tokens_are_kept(store: Subject) {
         name: "erp".to_owned(),
         roles: vec![Role::Sales, Role::Support],
         scopes: Some(vec![Permission::ItemRead, Permission::OrderWrite]),
+        certificate: Some([7; 32]),
         created_at: NOW,
         expires_at: Some(NOW.plus_days(1)),
         revoked_at: None,

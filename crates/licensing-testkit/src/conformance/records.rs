@@ -210,6 +210,7 @@ pub fn every_versioned_record_keeps_its_version(store: Subject) {
             name,
             roles,
             scopes: None,
+            certificate: None,
             created_at: NOW,
             expires_at: None,
             revoked_at: None,

@@ -98,6 +98,9 @@ pub const TABLE: &[Entry] = &[
     row("mail_outcome_unknown", 504, REFUSED,
         "A mail is sent at most once under an idempotency key, also where the answer of the mail server is lost.",
         "Ask the customer, or whoever runs the mail server, whether it has arrived; if not, send it again under a new key."),
+    row("certificate_unsuitable", 422, REFUSED,
+        "A token is bound to one X.509 certificate in PEM that is valid now, and that no token was ever bound to.",
+        "Give a certificate of its own to each token, and a new one when the old one has ended or its token was revoked."),
     // Users and their sessions.
     row("sign_in_failed", 401, REFUSED,
         "Signing in needs name, password and, where there is one, the code of the second factor; after five failures in a row a name waits, up to 15 minutes.",

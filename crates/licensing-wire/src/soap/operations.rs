@@ -213,7 +213,8 @@ pub static OPERATIONS: &[Operation] = operations! {
         body(one("name", "name", Text)),
         body(field("role", "roles", Text, Occurs::Some)),
         body(any("scope", "scopes", Text)),
-        body(opt("expires", "expires", Text))
+        body(opt("expires", "expires", Text)),
+        body(opt("certificate", "certificate", Text))
     ) keyed -> "token" NEW_TOKEN;
     "ListTokens" "list_tokens" () plain -> "tokens" TOKENS;
     "RevokeToken" "revoke_token" (path("name", Text)) plain -> "token" TOKEN;

@@ -551,7 +551,11 @@ pub(crate) const RECONCILIATION: Type =
 pub(crate) const NEW_TOKEN: Type = Type {
     name: "NewToken",
     json: "TokenAnswer",
-    fields: &[one("name", "name", Text), one("token", "token", Text)],
+    fields: &[
+        one("name", "name", Text),
+        opt("token", "token", Text),
+        opt("certificate", "certificate", Text),
+    ],
 };
 
 pub(crate) const TOKEN: Type = Type {
@@ -561,6 +565,7 @@ pub(crate) const TOKEN: Type = Type {
         one("name", "name", Text),
         any("role", "roles", Text),
         any("scope", "scopes", Text),
+        opt("certificate", "certificate", Text),
         one("createdAt", "created_at", Moment),
         opt("expiresAt", "expires_at", Moment),
         opt("revokedAt", "revoked_at", Moment),

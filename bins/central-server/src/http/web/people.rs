@@ -48,6 +48,7 @@ fn entered(visit: &Visit) -> Value {
     value(json!({
         "name": form.get("name"),
         "expires": form.get("expires"),
+        "certificate": form.get("certificate"),
         "roles": form.all("roles"),
         "scopes": form.all("scopes"),
     }))
@@ -119,7 +120,9 @@ pub(super) async fn create_token(visit: &Visit) -> Result<Shown, Failure> {
     message.insert("roles".to_owned(), form.all("roles").into());
     message.insert("scopes".to_owned(), form.all("scopes").into());
     text(&mut message, "expires", form);
+    text(&mut message, "certificate", form);
     match visit.act("create_token", &[], message.into()).await {
+        Ok(made) if made.get("token").is_none() => Ok(Shown::To("/tokens?done=create-token".to_owned())),
         Ok(made) => {
             let field = |name: &str| made.get(name).and_then(|field| field.as_str()).unwrap_or_default();
             Ok(told(field("token"), field("name"), "token", "/tokens"))
