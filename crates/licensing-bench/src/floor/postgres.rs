@@ -137,8 +137,8 @@ impl Postgres {
         self.time(&orders, false)?;
         let issues: Vec<_> = numbers.clone().map(|number| [rows::issue(number)]).collect();
         let settlements: Vec<_> = numbers.clone().map(|number| [rows::settle(number)]).collect();
-        let first: Vec<_> = numbers.clone().map(rows::read_to_issue).collect();
-        let second: Vec<_> = numbers.map(rows::read_to_settle).collect();
+        let first: Vec<_> = numbers.clone().map(rows::read_to_issue_joined).collect();
+        let second: Vec<_> = numbers.map(rows::read_to_settle_joined).collect();
         let mut reads = self.time(&first, true)?;
         let issue = self.time(&issues, false)?;
         reads += self.time(&second, true)?;
