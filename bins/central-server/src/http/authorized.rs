@@ -127,6 +127,24 @@ impl Authorized {
         Ok(Self { who, origin })
     }
 
+    /// Admits the user who was admitted to one route to another one within the same request: what is known of him is not
+    /// read again.
+    ///
+    /// # Errors
+    /// As [`Authorized::admit`].
+    pub(super) fn user_to(&self, route: &Route, sender: Sender) -> Result<Self, Failure> {
+        let visitor = self.visitor()?;
+        match route.access {
+            Access::Vendor(permission) => {
+                suits(visitor, route, sender, Needs::Full)?;
+                granted(visitor.user.allows(permission))?;
+            }
+            Access::User(needs) => suits(visitor, route, sender, needs)?,
+            Access::TicketHolder | Access::Container | Access::Anybody => {}
+        }
+        Ok(self.clone())
+    }
+
     /// Where the request comes from.
     pub(super) const fn origin(&self) -> Option<IpAddr> {
         self.origin
@@ -206,11 +224,12 @@ async fn vendor(
             (Who::User(visitor), allowed)
         }
     };
-    if allowed {
-        Ok(who)
-    } else {
-        Err(Failure::denied("forbidden", "the roles, or the scopes of the token, do not allow this"))
-    }
+    granted(allowed).map(|()| who)
+}
+
+fn granted(allowed: bool) -> Result<(), Failure> {
+    let denied = || Failure::denied("forbidden", "the roles, or the scopes of the token, do not allow this");
+    if allowed { Ok(()) } else { Err(denied()) }
 }
 
 /// A user in a session that is good for what is needed. What changes something must come from our own pages.
@@ -223,13 +242,15 @@ async fn user(
     let denied = || Failure::denied("unauthorized", "this needs a user who has signed in");
     let Some(Credential::Session(secret, sender)) = credential else { return Err(denied()) };
     let visitor = app.service.visitor(&secret).await?.ok_or_else(denied)?;
+    suits(&visitor, route, sender, needs)?;
+    Ok(Box::new(visitor))
+}
+
+fn suits(visitor: &Visitor, route: &Route, sender: Sender, needs: Needs) -> Result<(), Failure> {
     if route.verb != Verb::Get && sender != Sender::OurPage {
         return Err(origin_refused());
     }
-    match missing(visitor.standing, needs) {
-        None => Ok(Box::new(visitor)),
-        Some(missing) => Err(missing),
-    }
+    missing(visitor.standing, needs).map_or(Ok(()), Err)
 }
 
 /// What a session lacks for what is needed.

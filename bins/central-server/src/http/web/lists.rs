@@ -1,6 +1,6 @@
 //! Lists with their filters: the query of the page is that of the route.
 
-use minijinja::context;
+use minijinja::{Value, context};
 use serde_json::json;
 
 use crate::http::web::visit::{Shown, Visit, encode, route, value};
@@ -48,26 +48,23 @@ async fn list(visit: &Visit, name: &str, template: &'static str, newest: bool) -
     {
         query.push(("newest", "true"));
     }
-    let (data, problem) = match visit.look(name, &[], &query).await {
+    let (data, problem) = match visit.show(name, &query).await {
         Ok(data) => (data, None),
         // A filter that is not of its form: told beside the filter.
         Err(failure) if matches!(failure.code(), "invalid_value" | "order_unknown" | "license_unknown") => {
-            (serde_json::Value::Null, Some(visit.problem(&failure)))
+            (Value::from(()), Some(visit.problem(&failure)))
         }
         Err(failure) => return Err(failure),
     };
-    let next = data.get("next").map(|next| match next {
-        serde_json::Value::String(next) => next.clone(),
-        other => other.to_string(),
-    });
-    let next = next.map(|next| {
+    let next = data.get_attr("next").ok().filter(|next| !next.is_undefined() && !next.is_none());
+    let next = next.map(|next| next.to_string()).map(|next| {
         let mut pairs = query.clone();
         pairs.retain(|(key, _)| !matches!(*key, "after" | "limit"));
         pairs.push(("after", &next));
         format!("{}?{}", visit.path, encode(&pairs))
     });
     let status = if problem.is_some() { 422 } else { 200 };
-    let values = context! { data => value(data), next => next, filtered => filtered, problem => problem, files => value(files(name, &query)?) };
+    let values = context! { data => data, next => next, filtered => filtered, problem => problem, files => value(files(name, &query)?) };
     Ok(Shown::Page(status, template, values))
 }
 

@@ -188,14 +188,24 @@ impl Visit {
         if let Reader::Of(name) = page.reader {
             // Asked as every request of this route is; only a page that is looked at may be come to from anywhere.
             let sender = if page.verb == Verb::Get { Sender::OurPage } else { self.sender };
-            let credential = Credential::of(&self.headers, sender);
-            Authorized::admit(&self.app, route(name)?, credential, self.origin).await?;
+            self.admitted(route(name)?, sender).await?;
         }
         Ok(None)
     }
 
     fn credential(&self) -> Option<Credential> {
         Credential::of(&self.headers, self.sender)
+    }
+
+    /// The reader on a route that this page needs.
+    async fn admitted(&self, route: &Route, sender: Sender) -> Result<Authorized, Failure> {
+        match (&self.who, route.access) {
+            (Some(who), Access::Vendor(_) | Access::User(_)) => who.user_to(route, sender),
+            _ => {
+                let credential = Credential::of(&self.headers, sender);
+                Authorized::admit(&self.app, route, credential, self.origin).await
+            }
+        }
     }
 
     /// What the reader's session is good for.
@@ -245,7 +255,7 @@ impl Visit {
         body: Option<serde_json::Value>,
     ) -> Result<Answer, Failure> {
         let route = route(name)?;
-        let authorized = Authorized::admit(&self.app, route, self.credential(), self.origin).await?;
+        let authorized = self.admitted(route, self.sender).await?;
         let permit = dispatch::permit(&self.app)?;
         let body = body.map(|body| serde_json::to_vec(&body)).transpose();
         let key = Some(self.form.get("key")).filter(|key| !key.is_empty());
@@ -261,6 +271,12 @@ impl Visit {
             agent: text(&self.headers, "user-agent").to_owned(),
         };
         dispatch::execute(route, call, permit, self.deadline, &self.id).await
+    }
+
+    /// Looks at what a route gives, as a template takes it.
+    pub(super) async fn show(&self, name: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
+        let answer = self.answer_of(name, &[], query, None).await?;
+        serde_json::from_slice(&answer.body).map_err(|error| Failure::fault(error.to_string()))
     }
 
     /// Looks at what a route gives.
