@@ -8,12 +8,18 @@ mod data;
 mod day;
 #[path = "pages/factor.rs"]
 mod factor;
+#[path = "pages/keyboard.rs"]
+mod keyboard;
 #[path = "pages/people.rs"]
 mod people;
 #[path = "pages/replacement.rs"]
 mod replacement;
 #[path = "pages/roles.rs"]
 mod roles;
+#[path = "pages/served.rs"]
+mod served;
+#[path = "pages/strangers.rs"]
+mod strangers;
 #[path = "pages/texts.rs"]
 mod texts;
 #[path = "pages/vendor.rs"]

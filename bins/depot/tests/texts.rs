@@ -27,7 +27,8 @@ const FAMILIES: &[&str] = &[
 ];
 
 /// Families of codes of the central server's operator and of its other interface.
-const OPERATORS: &[&str] = &["database_", "copy_", "soap_", "invalid_xml", "operation_", "mail_"];
+const OPERATORS: &[&str] =
+    &["database_", "copy_", "soap_", "invalid_xml", "operation_", "mail_", "certificate_"];
 
 /// Codes a customer never meets: of the vendor's interface, of command lines, of using a license.
 const NOT_FOR_CUSTOMERS: &[&str] = &[

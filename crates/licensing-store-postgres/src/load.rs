@@ -24,6 +24,31 @@ pub(crate) const LINES_OF_TICKET: &str =
 
 const LINES: &str = query::license!("WHERE l.id = ANY($1)");
 
+/// What the server knows of itself and of a container, which is there or not: one statement, because each costs more than
+/// the row that it finds.
+const STANDING: &str = "SELECT s.reconciling, (SELECT COALESCE(MAX(version), 0) FROM blacklist) AS version, x.hash,
+    c.serial AS \"c.serial\", c.identity_key AS \"c.identity_key\", c.sealing_key AS \"c.sealing_key\",
+    c.test_host AS \"c.test_host\", c.status AS \"c.status\", c.registered_at AS \"c.registered_at\",
+    c.version AS \"c.version\",
+    f.serial AS \"f.serial\", f.firm_code AS \"f.firm_code\", f.confirmed_counter AS \"f.confirmed_counter\",
+    f.confirmed_digest AS \"f.confirmed_digest\", f.last_sequence AS \"f.last_sequence\",
+    f.last_certified AS \"f.last_certified\", f.last_box_time AS \"f.last_box_time\", f.last_hash AS \"f.last_hash\",
+    f.last_seen_at AS \"f.last_seen_at\", f.last_free AS \"f.last_free\", f.last_traits AS \"f.last_traits\",
+    f.resync AS \"f.resync\", f.version AS \"f.version\"
+    FROM server_state s LEFT JOIN containers c ON c.serial = $1
+    LEFT JOIN firms f ON f.serial = $1 AND f.firm_code = $2
+    LEFT JOIN contexts x ON x.serial = $1 AND x.firm_code = $2 AND x.sequence = $3
+    WHERE s.id = 1";
+
+/// The lines of a ticket, of what is in a container, of what its context names, and of what is assigned to it.
+const LINES_ABOUT: &str = query::license!(
+    "WHERE l.id IN (SELECT id FROM licenses WHERE ticket = $1
+    UNION ALL SELECT license FROM activations WHERE container = $2 AND firm_code = $3 AND ",
+    query::live!(),
+    " UNION ALL SELECT unnest($4::bytea[]) UNION ALL SELECT id FROM licenses WHERE assigned = $2)
+    ORDER BY l.created_at, l.order_id, l.position"
+);
+
 const LIVE_IN: &str =
     query::activation!("WHERE container = $1 AND firm_code = $2 AND ", query::live!(), " ORDER BY id");
 
@@ -80,18 +105,16 @@ pub(crate) async fn facts(connection: &mut Connection, wanted: &FactsQuery) -> R
     let mut facts = Facts::default();
     if wanted.ticket.is_some() {
         facts.ticket = one(&answers.next(), "tickets", rows::ticket)?;
-        facts.lines = all(&answers.next(), "licenses", rows::license)?;
         facts.approvals = all(&answers.next(), "approvals", rows::approval)?;
     }
     facts.activations = all(&answers.next(), "activations", rows::activation)?;
     let mut others = all(&answers.next(), "licenses", rows::license)?;
-    others.extend(all(&answers.next(), "licenses", rows::license)?);
-    let assigned = all(&answers.next(), "licenses", rows::license)?;
-    facts.container = one(&answers.next(), "containers", rows::container)?;
-    facts.firm = answers.firm()?;
-    facts.seen_under_sequence = one(&answers.next(), "contexts", rows::context)?;
-    facts.blacklist_version = one(&answers.next(), "blacklist", rows::blacklist_version)?.unwrap_or_default();
-    facts.reconciling = one(&answers.next(), "server_state", rows::reconciling)?.ok_or(rows::LOST_STATE)?;
+    facts.lines = others.extract_if(.., |line| Some(line.ticket) == wanted.ticket).collect();
+    stand(&mut facts, &answers.next())?;
+    let unproven = all(&answers.next(), "steps", rows::step)?;
+    if let Some(firm) = &mut facts.firm {
+        unproven.into_iter().for_each(|step| add(firm, step));
+    }
     if wanted.old.is_some() {
         facts.elsewhere = all(&answers.next(), "activations", rows::activation)?;
         others.extend(all(&answers.next(), "licenses", rows::license)?);
@@ -116,9 +139,20 @@ pub(crate) async fn facts(connection: &mut Connection, wanted: &FactsQuery) -> R
         let steps = [Step::query(HOLDERS, values![holders.into_iter().collect::<Vec<i64>>()])];
         facts.others = all(&Answers::of(connection, &steps).await?.next(), "containers", rows::container)?;
     }
-    other_lines(connection, wanted, &mut facts, others, assigned).await?;
+    other_lines(connection, wanted, &mut facts, others).await?;
     connection.control(COMMIT);
     Ok(facts)
+}
+
+/// Takes what [`STANDING`] has found.
+fn stand(facts: &mut Facts, standing: &[Row]) -> Result<(), StoreError> {
+    facts.reconciling = one(standing, "server_state", rows::reconciling)?.ok_or(rows::LOST_STATE)?;
+    facts.blacklist_version = one(standing, "blacklist", rows::blacklist_version)?.unwrap_or_default();
+    let Some(row) = standing.first() else { return Ok(()) };
+    facts.seen_under_sequence = one(standing, "contexts", rows::maybe_context)?.flatten();
+    facts.container = rows::part(row, "c.", "serial", "containers", rows::container)?;
+    facts.firm = rows::part(row, "f.", "serial", "firms", rows::firm)?;
+    Ok(())
 }
 
 async fn elsewhere(
@@ -133,39 +167,30 @@ async fn elsewhere(
 /// What the answers of the first round trip are, in this order; [`facts`] takes them.
 fn steps(wanted: &FactsQuery) -> Vec<Step> {
     let (serial, firm_code) = (serial_number(wanted.serial), i64::from(wanted.firm_code.get()));
-    let firm = |serial: i64| {
-        let firm = query::firm!("WHERE serial = $1 AND firm_code = $2");
-        let unproven = query::step!("serial = $1 AND firm_code = $2 ORDER BY before_counter, id");
-        [Step::query(firm, values![serial, firm_code]), Step::query(unproven, values![serial, firm_code])]
-    };
-    let live = |serial: i64| {
-        [Step::query(LIVE_IN, values![serial, firm_code]), Step::query(LINES_IN, values![serial, firm_code])]
-    };
     let mut steps = vec![BEGIN];
     if let Some(ticket) = wanted.ticket {
         let ticket = ticket.0.to_vec();
         steps.push(Step::query(query::ticket!("WHERE id = $1"), values![ticket.clone()]));
-        steps.push(Step::query(LINES_OF_TICKET, values![ticket.clone()]));
         let unused = query::approval!("WHERE ticket = $1 AND state <> 'used' ORDER BY id");
         steps.push(Step::query(unused, values![ticket]));
     }
-    steps.extend(live(serial));
+    steps.push(Step::query(LIVE_IN, values![serial, firm_code]));
     let named: Vec<Vec<u8>> = wanted.named.iter().map(|id| id.0.to_vec()).collect();
-    steps.push(Step::query(LINES, values![named]));
-    let assigned = query::license!("WHERE l.assigned = $1 ORDER BY l.id");
-    steps.push(Step::query(assigned, values![serial]));
-    steps.push(Step::query(query::container!("WHERE serial = $1"), values![serial]));
-    steps.extend(firm(serial));
-    let seen = "SELECT hash FROM contexts WHERE serial = $1 AND firm_code = $2 AND sequence = $3";
-    steps.push(Step::query(seen, values![serial, firm_code, signed(wanted.sequence)]));
-    steps.push(Step::query(query::BLACKLIST_VERSION, vec![]));
-    steps.push(Step::query(query::RECONCILING, vec![]));
+    let ticket = wanted.ticket.map(|ticket| ticket.0.to_vec());
+    steps.push(Step::query(LINES_ABOUT, values![ticket, serial, firm_code, named]));
+    steps.push(Step::query(STANDING, values![serial, firm_code, signed(wanted.sequence)]));
+    steps.push(Step::query(UNPROVEN, values![serial, firm_code]));
     if let Some(old) = wanted.old.map(serial_number) {
-        steps.extend(live(old));
-        steps.extend(firm(old));
+        steps.push(Step::query(LIVE_IN, values![old, firm_code]));
+        steps.push(Step::query(LINES_IN, values![old, firm_code]));
+        steps
+            .push(Step::query(query::firm!("WHERE serial = $1 AND firm_code = $2"), values![old, firm_code]));
+        steps.push(Step::query(UNPROVEN, values![old, firm_code]));
     }
     steps
 }
+
+const UNPROVEN: &str = query::step!("serial = $1 AND firm_code = $2 ORDER BY before_counter, id");
 
 /// What is on a ticket, as one snapshot.
 pub(crate) async fn ticket_contents(
@@ -231,8 +256,10 @@ async fn other_lines(
     wanted: &FactsQuery,
     facts: &mut Facts,
     others: Vec<LicenseLine>,
-    assigned: Vec<LicenseLine>,
 ) -> Result<(), Failed> {
+    let is_assigned = |line: &&LicenseLine| line.assigned == Some(wanted.serial);
+    let mut assigned: Vec<LicenseId> = others.iter().filter(is_assigned).map(|line| line.id).collect();
+    assigned.sort();
     let mut loaded: HashMap<LicenseId, LicenseLine> =
         others.into_iter().map(|line| (line.id, line)).collect();
     let mut known: BTreeSet<LicenseId> = facts.lines.iter().map(|line| line.id).collect();
@@ -246,7 +273,8 @@ async fn other_lines(
     }
     let named = wanted.named.iter().filter(|id| known.insert(**id));
     facts.lines.extend(named.filter_map(|id| loaded.remove(id)).collect::<Vec<_>>());
-    facts.lines.extend(assigned.into_iter().filter(|line| known.insert(line.id)));
+    let assigned = assigned.into_iter().filter(|id| known.insert(*id));
+    facts.lines.extend(assigned.filter_map(|id| loaded.remove(&id)).collect::<Vec<_>>());
     let mut at = 0;
     // What replaces a line may itself be replaced.
     while at < facts.lines.len() {

@@ -42,6 +42,9 @@ use crate::{audit, lists, load, query, search};
 const QUICK: usize = 4;
 /// Connections for lists, search and audit.
 const SLOW: usize = 2;
+/// Page cache of the connection for writing, in KiB as SQLite wants them. Keys are random, so commits to a large database
+/// come back to the upper pages of every index and to leaves from all over.
+const WRITER_CACHE: i64 = -65_536;
 
 /// The embedded database. Dropping it finishes what is queued and closes the file.
 pub struct SqliteStore {
@@ -120,6 +123,7 @@ impl SqliteStore {
             connection.pragma_update(None, "query_only", true)?;
             Ok(connection)
         };
+        writer.pragma_update(None, "cache_size", WRITER_CACHE)?;
         let quick = (0..quick).map(reader).collect::<Result<Vec<_>, _>>()?;
         let slow = (0..slow).map(reader).collect::<Result<Vec<_>, _>>()?;
         let connections = Connections::start(writer, quick, slow)

@@ -11,9 +11,9 @@ use licensing_core::time::Timestamp;
 use crate::StoreError;
 pub use records::{
     Definitions, LOST_STATE, StateColumns, activation, approval, blacklist_version, blacklisted, container,
-    context, counts, customer, day_count, event, event_time, firm, firm_key, item, license, license_id, open,
-    order, preactivation, receipt, reconciling, registered, request, step, step_of_firm, ticket,
-    ticket_and_code, token, unfinished,
+    context, counts, customer, day_count, event, event_time, firm, firm_key, item, license, license_id,
+    maybe_context, open, order, preactivation, receipt, reconciling, registered, request, step, step_of_firm,
+    ticket, ticket_and_code, token, unfinished,
 };
 pub use users::{
     FactorColumns, held_columns, held_order, lines_text, ordered, roles_text, scopes_text, session,

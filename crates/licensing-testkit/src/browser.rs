@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 
-pub use keys::{ENTER, SHIFT, SPACE, TAB};
+pub use keys::{DOWN, ENTER, SHIFT, SPACE, TAB};
 pub use look::{HIGH, NARROW, WIDE};
 pub use site::{Reply, Request, Site};
 

@@ -85,7 +85,7 @@ async fn c16_pages_are_for_whom_their_routes_are() {
 }
 
 /// What somebody enters who wants it to run.
-const CORPUS: &[&str] = &[
+pub(crate) const CORPUS: &[&str] = &[
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "'><svg/onload=alert(1)>",
@@ -96,6 +96,8 @@ const CORPUS: &[&str] = &[
     "\" autofocus onfocus=alert(1) x=\"",
     "<!--<script>",
     "&lt;script&gt;",
+    "=HYPERLINK(1)",
+    "@<b onclick=alert(1)>",
 ];
 
 pub(crate) fn form(pairs: &[(&str, &str)]) -> String {

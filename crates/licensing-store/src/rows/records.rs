@@ -232,6 +232,11 @@ pub fn reconciling(row: &Reader<'_>) -> Result<Option<Timestamp>, StoreError> {
     row.maybe_time("reconciling")
 }
 
+/// The hash of a context, where there is one.
+pub fn maybe_context(row: &Reader<'_>) -> Result<Option<Digest>, StoreError> {
+    row.maybe_bytes("hash")
+}
+
 /// The hash of a context.
 pub fn context(row: &Reader<'_>) -> Result<Digest, StoreError> {
     row.bytes("hash")

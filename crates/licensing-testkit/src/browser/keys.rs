@@ -2,6 +2,8 @@
 
 /// Next field.
 pub const TAB: &str = "\u{E004}";
+/// The next choice.
+pub const DOWN: &str = "\u{E015}";
 /// Held for the keys that follow in the same call.
 pub const SHIFT: &str = "\u{E008}";
 /// Does what has the focus.
