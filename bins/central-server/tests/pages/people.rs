@@ -1,6 +1,8 @@
 //! Users at their browsers: made by an administrator, an own password, a second factor, API tokens.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect")]
 
+use std::path::PathBuf;
+
 use central_server::system::{Clock as _, SystemClock};
 use licensing_core::user::totp;
 
@@ -9,22 +11,20 @@ use crate::vendor::{Server, Vendor};
 
 #[test]
 fn c17_an_administrator_and_a_new_user() {
-    people("en-GB,en;q=0.9");
+    people("en-GB,en;q=0.9", None);
 }
 
 #[test]
 fn c17_an_administrator_and_a_new_user_in_german() {
-    people("de-DE,de;q=0.9,en;q=0.5");
+    people("de-DE,de;q=0.9,en;q=0.5", None);
 }
 
-fn people(languages: &str) {
+pub(crate) fn people(languages: &str, pictures: Option<PathBuf>) {
     let server = Server::start();
-    let mut vendor = Vendor::new(&server, languages, None);
+    let mut vendor = Vendor::new(&server, languages, pictures);
     vendor.sign_in();
     let one_time = user(&mut vendor);
     token(&mut vendor);
-    vendor.open("/held-orders");
-    vendor.look("vendor-held-orders");
     second_factor(&mut vendor);
     own_password(&mut vendor, &one_time);
 }

@@ -48,7 +48,7 @@ impl Server {
         let init = central().args(["init", "--firm-code", FIRM, "--data"]).arg(&data).status().unwrap();
         assert!(init.success());
         let mail = "[mail]\nhost = \"localhost\"\nfrom = \"licenses@vendor.example\"\n";
-        let settings = format!("[rate]\nrequests_per_minute = 0\n{mail}");
+        let settings = format!("[rate]\nrequests_per_minute = 0\n[four_eyes]\norder_quantity = 100\n{mail}");
         fs::write(data.join("central.toml"), settings).unwrap();
         let mut user = central();
         user.args(["user", "add", "ada", "--role", "admin", "--data"]).arg(&data).stdin(Stdio::piped());
