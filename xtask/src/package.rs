@@ -9,6 +9,9 @@ use anyhow::{Context, Result, ensure};
 
 use crate::shell::{self, capture, cargo, root};
 
+/// Most that `systemd-analyze security` may find, in tenths of 10: what is left is the network and a user of its own.
+const EXPOSURE_MAX: u32 = 15;
+
 /// A package: its programs, its unit with the user it runs as, and what it is.
 struct Package {
     name: &'static str,
@@ -63,7 +66,35 @@ pub(crate) fn check(programs: &Path) -> Result<Option<String>> {
     for package in &PACKAGES {
         look_at(&build(package, programs, &target)?)?;
     }
-    Ok(None)
+    let there = capture(Command::new("systemd-analyze").arg("--version")).is_ok();
+    Ok((!there).then(|| "what systemd says about the units: there is no systemd-analyze".to_owned()))
+}
+
+/// What systemd itself says about a unit, in the tree it was unpacked into: nothing to complain of, and little that it may
+/// do which it need not.
+fn ask_systemd(tree: &Path, unit: &str) -> Result<()> {
+    if capture(Command::new("systemd-analyze").arg("--version")).is_err() {
+        return Ok(());
+    }
+    // Of the units it refers to, those that come with systemd; an empty one says as much as the real one.
+    let units = tree.join("usr/lib/systemd/system");
+    for other in
+        ["network-online.target", "multi-user.target", "sysinit.target", "basic.target", "shutdown.target"]
+    {
+        fs::write(units.join(other), "[Unit]\n")?;
+    }
+    let service = units.join(format!("{unit}.service"));
+    let root = format!("--root={}", tree.display());
+    let verify = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", &root])
+        .arg(format!("{unit}.service"))
+        .output()?;
+    let said = String::from_utf8_lossy(&verify.stderr).into_owned();
+    ensure!(verify.status.success() && !said.contains(unit), "systemd-analyze verify {unit}: {said}");
+    let words = ["security", "--offline=true", &format!("--threshold={EXPOSURE_MAX}")];
+    capture(Command::new("systemd-analyze").args(words).arg(&service))
+        .map(drop)
+        .with_context(|| format!("{unit} may do more than {EXPOSURE_MAX} tenths of what there is"))
 }
 
 /// What it says and holds; and that its programs run.
@@ -88,6 +119,7 @@ fn look_at(file: &Path) -> Result<()> {
         let started = text.lines().find_map(|line| line.strip_prefix("ExecStart=/")).context("no program")?;
         let program = started.split(' ').next().unwrap_or_default();
         ensure!(unpacked.join(program).exists(), "the unit starts {program}, which is not there");
+        ask_systemd(&unpacked, package.unit.unwrap_or_default())?;
     }
     if package.name == "license-central" {
         let (server, data) =

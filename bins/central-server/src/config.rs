@@ -167,13 +167,21 @@ pub struct Sessions {
 }
 
 /// What needs two people.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TwoPeople {
     /// Grants of re-activations.
     pub reactivations: bool,
     /// Orders with more licenses than this; 0 for no order.
     pub order_quantity: u32,
+    /// Hours for which the limit also holds for all that one user takes of one item.
+    pub window_hours: u32,
+}
+
+impl Default for TwoPeople {
+    fn default() -> Self {
+        Self { reactivations: false, order_quantity: 0, window_hours: 24 }
+    }
 }
 
 /// Validity of issuing keys.
@@ -364,6 +372,7 @@ impl Config {
             ("limits.request_timeout_secs", (1..=3600).contains(&limits.request_timeout_secs)),
             ("limits.header_timeout_secs", (1..=3600).contains(&limits.header_timeout_secs)),
             ("limits.shutdown_timeout_secs", (1..=3600).contains(&limits.shutdown_timeout_secs)),
+            ("four_eyes.window_hours", (1..=8760).contains(&config.four_eyes.window_hours)),
             ("restore.similarity", (1..=100).contains(&config.restore.similarity)),
             ("sessions.hours", (1..=168).contains(&config.sessions.hours)),
             ("sessions.idle_minutes", (2..=1440).contains(&config.sessions.idle_minutes)),
@@ -449,8 +458,9 @@ impl Config {
     /// What needs two people.
     #[must_use]
     pub fn four_eyes(&self) -> FourEyes {
-        let TwoPeople { reactivations, order_quantity } = self.four_eyes;
-        FourEyes { reactivations, order_quantity: Some(order_quantity).filter(|limit| *limit > 0) }
+        let TwoPeople { reactivations, order_quantity, window_hours } = self.four_eyes;
+        let order_quantity = Some(order_quantity).filter(|limit| *limit > 0);
+        FourEyes { reactivations, order_quantity, window_secs: u64::from(window_hours) * 3600 }
     }
 
     /// The keys of the dongle makers to trust.

@@ -359,6 +359,46 @@ async fn the_command_line_makes_the_first_user_and_opens_the_door_again() {
     assert_eq!(world.sign_in(&mut root, "root", other).await.status, 201);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_order_is_large_in_parts_as_well() {
+    let world = World::with(Config::parse("[four_eyes]\norder_quantity = 100").unwrap());
+    for id in ["A", "B"] {
+        let item = json!({"id": id, "name": id, "firm_code": 6_000_010, "product_code": 1});
+        assert_eq!(world.admin("POST", "/api/v1/items", &item).await.status, 201);
+    }
+    let (mut ann, bob) = (world.user("ann", "sales").await, world.user("bob", "sales").await);
+    let place = async |who: &Browser, id: &str, item: &str, quantity: u32| {
+        let order = json!({"order_id": id, "items": [{"item": item, "quantity": quantity}]});
+        let answer = world.post(who, "/api/v1/orders", &order).await;
+        (answer.status, answer.code().to_owned())
+    };
+    let (done, again) = ((201, "none".to_owned()), (200, "none".to_owned()));
+    let held = (409, "order_held".to_owned());
+    assert_eq!(place(&ann, "1", "A", 60).await, done);
+    assert_eq!(place(&ann, "1", "A", 60).await, again, "the same order counts once");
+    assert_eq!(place(&ann, "2", "A", 41).await, held);
+    assert_eq!(place(&ann, "3", "B", 100).await, done, "another item");
+    assert_eq!(place(&bob, "4", "A", 100).await, done, "somebody else");
+    // Pre-activated licenses count, each as often as it can be converted, and nobody can release them.
+    let preactivate = async |quantity: u32, conversions: u32| {
+        let request = json!({"item": "A", "quantity": quantity, "conversions": conversions});
+        world.post(&ann, "/api/v1/preactivations", &request).await
+    };
+    assert_eq!(preactivate(9, 5).await.code(), "preactivation_beyond_limit");
+    assert_eq!(preactivate(20, 0).await.status, 201);
+    assert_eq!(preactivate(4, 5).await.status, 201);
+    assert_eq!(place(&ann, "5", "A", 1).await, held);
+    // What a second person releases is placed, and is his affair.
+    assert_eq!(world.post(&bob, "/api/v1/held-orders/2/release", &json!({})).await.status, 200);
+    assert_eq!(place(&ann, "2", "A", 41).await, done);
+    world.pass(86_400 + 900);
+    world.sign_in(&mut ann, "ann", PASSWORD).await;
+    // Two at once do not both pass.
+    let (one, other) = tokio::join!(place(&ann, "6", "A", 60), place(&ann, "7", "A", 60));
+    assert!([(&one, &other), (&other, &one)].contains(&(&done, &held)), "{one:?} {other:?}");
+    assert_eq!(place(&ann, "8", "A", 40).await, done, "what was refused does not count");
+}
+
 #[tokio::test]
 async fn a_large_order_waits_for_a_second_person() {
     let world = World::with(Config::parse("[four_eyes]\norder_quantity = 100").unwrap());

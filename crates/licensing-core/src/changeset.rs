@@ -6,7 +6,7 @@ use crate::blacklist::BlacklistEntry;
 use crate::container::{ContainerRecord, FirmRecord, PendingStep};
 use crate::crypto::digest::Digest;
 use crate::event::Event;
-use crate::four_eyes::HeldOrder;
+use crate::four_eyes::{HeldOrder, Ordered};
 use crate::ids::{ContainerSerial, FirmCode, PreActivationId};
 use crate::item::Item;
 use crate::license::LicenseLine;
@@ -138,6 +138,8 @@ pub enum Change {
     PutToken(crate::token::ApiToken),
     /// Inserts or updates an order that waits for a second person.
     PutHeldOrder(HeldOrder),
+    /// Inserts or updates what somebody has taken of an item lately.
+    PutOrdered(Ordered),
     /// Inserts or updates a user.
     PutUser(User),
     /// Inserts a session.

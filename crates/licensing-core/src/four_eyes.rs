@@ -3,6 +3,8 @@
 //! A refused order leaves the question; somebody else releases or denies it; the same order is sent again. A release is
 //! good for that one order, with that content, and for a limited time.
 
+mod ordered;
+
 use crate::changeset::{Change, ChangeSet};
 use crate::crypto::digest::Digest;
 use crate::event::{Action, Actor, Event};
@@ -10,6 +12,8 @@ use crate::ids::{CustomerId, OrderId};
 use crate::order::{NewOrder, OrderLine};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
+
+pub use ordered::Ordered;
 
 /// Where a held order is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]

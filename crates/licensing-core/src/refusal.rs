@@ -286,7 +286,7 @@ pub enum Refusal {
     #[error("this needs another person who has signed in, not the same one and no API token")]
     SecondPersonNeeded,
     /// The order is so large that a second person has to release it.
-    #[error("order {order} has more than {limit} licenses and waits for a second person")]
+    #[error("with order {order} there are more than {limit} licenses, and it waits for a second person")]
     OrderHeld {
         /// The order.
         order: OrderId,

@@ -370,6 +370,6 @@ mod tests {
             assert!(matches!(open(), Err(OpenError::Schema { found: f, .. }) if f == found));
             assert!(matches!(upgrade(), Err(OpenError::Schema { found: f, .. }) if f == found));
         }
-        assert_eq!(migrate::SCHEMA_VERSION, 10);
+        assert_eq!(migrate::SCHEMA_VERSION, 11);
     }
 }

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_four_eyes.sql"),
     include_str!("migrations/0009_usage.sql"),
     include_str!("migrations/0010_certificates.sql"),
+    include_str!("migrations/0011_ordered.sql"),
 ];
 
 /// The schema version this program reads and writes.

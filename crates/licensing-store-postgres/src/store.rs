@@ -12,7 +12,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
-use licensing_core::four_eyes::HeldOrder;
+use licensing_core::four_eyes::{HeldOrder, Ordered};
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -316,6 +316,11 @@ impl Store for PostgresStore {
 
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>> {
         self.select(query::token!("ORDER BY name"), vec![], "tokens", rows::token)
+    }
+
+    fn ordered(&self, by: String, item: ItemId) -> StoreFuture<'_, Option<Ordered>> {
+        let sql = "SELECT who, item, taken, version FROM ordered WHERE who = $1 AND item = $2";
+        self.find(sql, values![by, item.as_str().to_owned()], "ordered", rows::ordered)
     }
 
     fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>> {

@@ -103,6 +103,7 @@ impl Batch {
             Change::SetReconciling(since) => self.set_reconciling(*since),
             Change::PutToken(token) => self.put_token(token),
             Change::PutHeldOrder(held) => self.put_held_order(held),
+            Change::PutOrdered(ordered) => self.put_ordered(ordered),
             Change::PutUser(user) => self.put_user(user),
             Change::InsertSession(session) => self.insert_session(session),
             Change::SeeSession { .. }

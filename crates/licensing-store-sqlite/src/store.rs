@@ -9,7 +9,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
-use licensing_core::four_eyes::HeldOrder;
+use licensing_core::four_eyes::{HeldOrder, Ordered};
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -314,6 +314,13 @@ impl Store for SqliteStore {
         self.connections.scan(|db| {
             let sql = format!("{} ORDER BY name", query::TOKEN);
             all(db, "tokens", &sql, [], rows::token)
+        })
+    }
+
+    fn ordered(&self, by: String, item: ItemId) -> StoreFuture<'_, Option<Ordered>> {
+        self.connections.read(move |db| {
+            let sql = "SELECT who, item, taken, version FROM ordered WHERE who = ? AND item = ?";
+            one(db, "ordered", sql, params![by, item.as_str()], rows::ordered)
         })
     }
 

@@ -96,6 +96,7 @@ fn apply_one(db: &Connection, change: &Change) -> Written {
         .map(|_| ()),
         Change::PutToken(token) => put_token(db, token),
         Change::PutHeldOrder(held) => users::put_held_order(db, held),
+        Change::PutOrdered(ordered) => users::put_ordered(db, ordered),
         Change::PutUser(user) => users::put_user(db, user),
         Change::InsertSession(session) => users::insert_session(db, session),
         Change::SeeSession { hash, at } => users::see_session(db, hash, *at),

@@ -39,7 +39,7 @@ use licensing_core::changeset::{ChangeSet, Receipt, RequestRecord};
 use licensing_core::container::{ContainerRecord, FirmRecord};
 use licensing_core::crypto::digest::Digest;
 use licensing_core::event::Action;
-use licensing_core::four_eyes::HeldOrder;
+use licensing_core::four_eyes::{HeldOrder, Ordered};
 use licensing_core::ids::{
     ActivationId, ApprovalId, ContainerSerial, FirmCode, ItemId, LicenseId, OrderId, PreActivationId,
     TicketId,
@@ -244,6 +244,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// All API tokens, in order of their names.
     fn tokens(&self) -> StoreFuture<'_, Vec<ApiToken>>;
+
+    /// What somebody has taken of an item lately.
+    fn ordered(&self, by: String, item: ItemId) -> StoreFuture<'_, Option<Ordered>>;
 
     /// An order that waits, or waited, for a second person.
     fn held_order(&self, id: OrderId) -> StoreFuture<'_, Option<HeldOrder>>;

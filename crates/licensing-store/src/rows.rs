@@ -16,8 +16,8 @@ pub use records::{
     ticket, ticket_and_code, token, unfinished,
 };
 pub use users::{
-    FactorColumns, held_columns, held_order, lines_text, roles_text, scopes_text, session, session_and_user,
-    user,
+    FactorColumns, held_columns, held_order, lines_text, ordered, roles_text, scopes_text, session,
+    session_and_user, taken_text, user,
 };
 pub use webhooks::{actions, last_event, parked, usage, webhook};
 

@@ -47,7 +47,7 @@ pub use snapshots::{
     a_conflict_takes_nothing_from_its_neighbours, equal_requests_at_once_are_answered_once,
     facts_are_one_snapshot, following_the_events_misses_none,
 };
-pub use users::{held_orders_are_kept, sessions_are_kept, users_are_kept};
+pub use users::{held_orders_are_kept, ordered_is_kept, sessions_are_kept, users_are_kept};
 pub use webhooks::{
     activations_are_counted, events_are_put_aside, the_newest_event_is_known, webhooks_are_kept,
 };
@@ -90,7 +90,7 @@ macro_rules! conformance_tests {
             items_are_found_by_their_beginning, orders_come_in_pages, pages_hold_while_rows_are_added,
             unfinished_transfers_come_oldest_first, everything_is_found_by_its_id,
             what_happened_is_counted_by_day, what_is_open_is_counted,
-            users_are_kept, sessions_are_kept, held_orders_are_kept,
+            users_are_kept, sessions_are_kept, held_orders_are_kept, ordered_is_kept,
             webhooks_are_kept, events_are_put_aside, the_newest_event_is_known, activations_are_counted);
     };
     (@each $make:expr; $($check:ident),+) => {

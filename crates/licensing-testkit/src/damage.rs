@@ -9,7 +9,7 @@ use licensing_core::container::{ContainerRecord, ContainerStatus, FirmRecord};
 use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Event};
-use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::four_eyes::{HeldOrder, HeldState, Ordered};
 use licensing_core::ids::{
     ApprovalId, ContainerKind, ContainerSerial, ItemId, LicenseId, OrderId, PreActivationId, Text, TicketId,
 };
@@ -157,6 +157,8 @@ fn decided() -> ChangeSet {
     }));
     changes.push(Change::InsertConversion { id: PRE_ACTIVATION, serial });
     changes.push(Change::SetReconciling(Some(NOW)));
+    let item = ItemId::new("SNP").expect("plain data");
+    changes.push(Change::PutOrdered(Ordered::none("erp".to_owned(), item).with(5, 60, NOW)));
     changes.push(Change::PutHeldOrder(HeldOrder {
         id: OrderId::new("H").expect("plain data"),
         content: [1; 32],

@@ -1,9 +1,13 @@
 //! Orders so large that a second person has to release them.
 
+use std::collections::BTreeMap;
+
+use licensing_core::changeset::Change;
 use licensing_core::event::Actor;
-use licensing_core::four_eyes::{HeldOrder, HeldState, Hold, quantity};
-use licensing_core::ids::OrderId;
+use licensing_core::four_eyes::{HeldOrder, HeldState, Hold, Ordered, quantity};
+use licensing_core::ids::{ItemId, OrderId};
 use licensing_core::order::NewOrder;
+use licensing_core::preactivation::NewPreActivation;
 use licensing_core::refusal::Refusal;
 use licensing_core::time::Timestamp;
 use licensing_wire::json::{DecisionRequest, HeldOrderList, HeldOrderMessage, OrderLineMessage};
@@ -20,31 +24,74 @@ const RELEASE_DAYS: u32 = 7;
 pub struct FourEyes {
     /// Grants of re-activations.
     pub reactivations: bool,
-    /// Orders with more licenses than this.
+    /// Licenses an order may have, and one user may take of one item within the window.
     pub order_quantity: Option<u32>,
+    /// The window, in seconds.
+    pub window_secs: u64,
 }
 
 impl Service {
     /// Whether an order may be placed now as far as two people are concerned; what is to be stored along with it, or in
-    /// its place together with the refusal.
+    /// its place together with the refusal. What a second person has released does not count for the first.
     pub(super) async fn hold(
         &self,
         order: &NewOrder,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<Result<Option<HeldOrder>, Decided>, Failure> {
-        let Some(limit) = self.rules.four_eyes.order_quantity else { return Ok(Ok(None)) };
-        if quantity(&order.lines) <= u64::from(limit) {
-            return Ok(Ok(None));
+    ) -> Result<Result<Vec<Change>, Decided>, Failure> {
+        let Some(limit) = self.rules.four_eyes.order_quantity else { return Ok(Ok(Vec::new())) };
+        let mut wanted: BTreeMap<&ItemId, u64> = BTreeMap::new();
+        for line in &order.lines {
+            *wanted.entry(&line.item).or_default() += u64::from(line.quantity);
+        }
+        let mut counted = Vec::new();
+        for (item, quantity) in wanted {
+            counted.push(self.ordered(actor, item, quantity, now).await?);
+        }
+        let most = u64::from(limit);
+        if quantity(&order.lines) <= most && counted.iter().all(|ordered| ordered.total() <= most) {
+            return Ok(Ok(counted.into_iter().map(Change::PutOrdered).collect()));
         }
         let stored = self.store.held_order(order.id.clone()).await?;
         Ok(match HeldOrder::look(stored, order, actor, now) {
-            Hold::Released(held) => Ok(Some(held)),
+            Hold::Released(held) => Ok(vec![Change::PutHeldOrder(held)]),
             Hold::Waits(changes) => {
                 let refusal = Refusal::OrderHeld { order: order.id.clone(), limit };
                 Err(Decided { changes, answer: Err(refusal.into()) })
             }
         })
+    }
+
+    /// The same for pre-activated licenses, which nobody can release.
+    pub(super) async fn hold_preactivation(
+        &self,
+        item: &ItemId,
+        wanted: &NewPreActivation,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<Change>, Failure> {
+        let Some(limit) = self.rules.four_eyes.order_quantity else { return Ok(None) };
+        // Each container that converts the file has as many.
+        let quantity = u64::from(wanted.quantity) * u64::from(wanted.conversions.max(1));
+        let ordered = self.ordered(actor, item, quantity, now).await?;
+        if ordered.total() > u64::from(limit) {
+            let message = format!("with these, one user has taken more than {limit} licenses of item {item}");
+            return Err(Failure::denied("preactivation_beyond_limit", message));
+        }
+        Ok(Some(Change::PutOrdered(ordered)))
+    }
+
+    /// What somebody will have taken of an item. Stored with what he takes: of two at once, one decides again.
+    async fn ordered(
+        &self,
+        actor: &Actor,
+        item: &ItemId,
+        quantity: u64,
+        now: Timestamp,
+    ) -> Result<Ordered, Failure> {
+        let stored = self.store.ordered(actor.name.clone(), item.clone()).await?;
+        let stored = stored.unwrap_or_else(|| Ordered::none(actor.name.clone(), item.clone()));
+        Ok(stored.with(quantity, self.rules.four_eyes.window_secs, now))
     }
 
     /// A page of the orders that wait for a second person, or of all that ever did.

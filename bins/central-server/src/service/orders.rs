@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use licensing_core::changeset::Change;
 use licensing_core::event::Actor;
 use licensing_core::ids::{CustomerId, ItemId, OrderId, Text, TicketId};
 use licensing_core::item::Item;
@@ -61,9 +60,9 @@ impl Service {
             let items: BTreeMap<_, _> =
                 items.into_iter().map(|item| (item.definition.id.clone(), item)).collect();
             let now = self.now();
-            let released = match (&existing, self.hold(&order, actor, now).await?) {
-                (Some(_), _) => None,
-                (None, Ok(released)) => released,
+            let counted = match (&existing, self.hold(&order, actor, now).await?) {
+                (Some(_), _) => Vec::new(),
+                (None, Ok(counted)) => counted,
                 (None, Err(held)) => {
                     // Only what could be placed at all is worth the second person's time.
                     self.check_placing(&order, &items, actor, now).await?;
@@ -76,7 +75,7 @@ impl Service {
             let placing = self.placing(&order.ticket, stored).await?;
             match order.place(existing, &items, &placing, actor, now, &mut entropy)? {
                 Placed::New(mut placed) => {
-                    placed.changes.changes.extend(released.map(Change::PutHeldOrder));
+                    placed.changes.changes.extend(counted);
                     let code = match placing.earlier {
                         Some(ticket) => self.ticket_code(ticket.id).await?,
                         None => code.to_string(),

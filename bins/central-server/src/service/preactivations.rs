@@ -40,8 +40,10 @@ impl Service {
             let mut entropy = self.entropy();
             let code = TicketCode::generate(&mut entropy);
             let stored = self.keys().vault.store(&code, &mut entropy);
-            let issued = wanted.issue(&item, stored, &keys.proofs, actor, self.now(), &mut entropy)?;
-            let (body, changes) = (issued.body, issued.changes);
+            let now = self.now();
+            let issued = wanted.issue(&item, stored, &keys.proofs, actor, now, &mut entropy)?;
+            let (body, mut changes) = (issued.body, issued.changes);
+            changes.changes.extend(self.hold_preactivation(&id, &wanted, actor, now).await?);
             let preactivation = body.id.to_string();
             let file = blocking(move || body.sign(&keys.issuer)).await?;
             let answer = PreActivationAnswer {

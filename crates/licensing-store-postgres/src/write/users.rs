@@ -1,13 +1,13 @@
 //! Users and their sessions.
 
 use licensing_core::changeset::Change;
-use licensing_core::four_eyes::HeldOrder;
+use licensing_core::four_eyes::{HeldOrder, Ordered};
 use licensing_core::user::User;
 use licensing_core::user::session::Session;
 
 use super::{Batch, must_hit, small};
 use crate::pipeline::values;
-use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed};
+use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed, taken_text};
 
 impl Batch {
     pub(super) fn put_user(&mut self, user: &User) {
@@ -44,6 +44,19 @@ impl Batch {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1)",
             columns,
         );
+    }
+
+    pub(super) fn put_ordered(&mut self, ordered: &Ordered) {
+        let (item, taken) = (ordered.item.as_str().to_owned(), taken_text(&ordered.taken));
+        let mut columns = values![ordered.by.clone(), item, taken];
+        if ordered.version > 0 {
+            columns.extend(values![signed(ordered.version)]);
+            let sql = must_hit!(
+                "UPDATE ordered SET taken = $3, version = version + 1 WHERE who = $1 AND item = $2 AND version = $4"
+            );
+            return self.execute(sql, columns);
+        }
+        self.execute("INSERT INTO ordered (who, item, taken, version) VALUES ($1, $2, $3, 1)", columns);
     }
 
     pub(super) fn put_held_order(&mut self, held: &HeldOrder) {

@@ -1,7 +1,7 @@
 //! Users and their sessions.
 
 use licensing_core::crypto::digest::Digest;
-use licensing_core::four_eyes::HeldOrder;
+use licensing_core::four_eyes::{HeldOrder, Ordered};
 use licensing_core::ids::CustomerId;
 use licensing_core::time::Timestamp;
 use licensing_core::user::session::Session;
@@ -9,7 +9,7 @@ use licensing_core::user::{User, UserName};
 use rusqlite::{Connection, params};
 
 use super::{Written, execute, execute_one, insert};
-use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed};
+use crate::rows::{FactorColumns, held_columns, lines_text, roles_text, secs, signed, taken_text};
 
 pub(super) fn put_user(db: &Connection, user: &User) -> Written {
     let factor = FactorColumns::from(user);
@@ -45,6 +45,16 @@ pub(super) fn put_user(db: &Connection, user: &User) -> Written {
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 + 1)",
         columns,
     )
+}
+
+pub(super) fn put_ordered(db: &Connection, ordered: &Ordered) -> Written {
+    let (item, taken, version) = (ordered.item.as_str(), taken_text(&ordered.taken), signed(ordered.version));
+    let columns = params![ordered.by, item, taken, version];
+    if ordered.version > 0 {
+        let sql = "UPDATE ordered SET taken = ?3, version = version + 1 WHERE who = ?1 AND item = ?2 AND version = ?4";
+        return execute_one(db, sql, columns);
+    }
+    insert(db, "INSERT INTO ordered (who, item, taken, version) VALUES (?1, ?2, ?3, ?4 + 1)", columns)
 }
 
 pub(super) fn put_held_order(db: &Connection, held: &HeldOrder) -> Written {

@@ -1,7 +1,7 @@
 //! Users and their sessions. The columns of the two tables have different names, so that one row can hold both.
 
 use licensing_core::crypto::digest::Digest;
-use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::four_eyes::{HeldOrder, HeldState, Ordered};
 use licensing_core::ids::{ItemId, OrderId};
 use licensing_core::order::OrderLine;
 use licensing_core::time::Timestamp;
@@ -77,6 +77,29 @@ pub fn held_order(row: &Reader<'_>) -> Result<HeldOrder, StoreError> {
         asked_by: row.get("asked_by")?,
         asked_at: row.time("asked_at")?,
         state,
+        version: row.number("version")?,
+    })
+}
+
+/// What somebody has taken lately as it is stored: the end of a step and how many, a line each.
+#[must_use]
+pub fn taken_text(taken: &[(Timestamp, u64)]) -> String {
+    taken.iter().map(|(at, count)| format!("{} {count}\n", at.secs())).collect()
+}
+
+/// What somebody has taken of an item lately.
+///
+/// # Errors
+/// A column cannot be read.
+pub fn ordered(row: &Reader<'_>) -> Result<Ordered, StoreError> {
+    let line = |line: &str| {
+        let (at, count) = line.split_once(' ')?;
+        Some((Timestamp::from_secs(at.parse().ok()?), count.parse().ok()?))
+    };
+    Ok(Ordered {
+        by: row.get("who")?,
+        item: row.map("item", |text: String| ItemId::new(text).ok())?,
+        taken: row.map("taken", |text: String| text.lines().map(line).collect())?,
         version: row.number("version")?,
     })
 }

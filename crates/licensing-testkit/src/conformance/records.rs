@@ -8,9 +8,9 @@ use licensing_core::crypto::seal::SealingPublicKey;
 use licensing_core::crypto::sign::PublicKey;
 use licensing_core::event::{Action, Actor, Event};
 use licensing_core::format::context::TraitDigest;
-use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::four_eyes::{HeldOrder, HeldState, Ordered};
 use licensing_core::ids::{
-    ActivationId, ContainerKind, ContainerSerial, EntryId, LicenseId, OrderId, TicketId,
+    ActivationId, ContainerKind, ContainerSerial, EntryId, ItemId, LicenseId, OrderId, TicketId,
 };
 use licensing_core::step::{ChainLink, StepId};
 use licensing_core::terms::Remainder;
@@ -219,6 +219,10 @@ pub fn every_versioned_record_keeps_its_version(store: Subject) {
     });
     keeps_versions(&store, "held order", |version| {
         Change::PutHeldOrder(HeldOrder { version, ..super::users::held("O", HeldState::Pending) })
+    });
+    keeps_versions(&store, "ordered", |version| {
+        let none = Ordered::none("erp".to_owned(), ItemId::new("A").expect("an id"));
+        Change::PutOrdered(Ordered { version, ..none })
     });
     keeps_versions(&store, "user", |version| {
         let (name, password) = (UserName::new("u").expect("a name"), PasswordHash::new(String::new()));

@@ -2,7 +2,7 @@
 
 use futures_executor::block_on;
 use licensing_core::changeset::{Change, ChangeSet};
-use licensing_core::four_eyes::{HeldOrder, HeldState};
+use licensing_core::four_eyes::{HeldOrder, HeldState, Ordered};
 use licensing_core::ids::{CustomerId, ItemId, OrderId};
 use licensing_core::order::OrderLine;
 use licensing_core::time::Timestamp;
@@ -91,6 +91,24 @@ pub(super) fn held(id: &str, state: HeldState) -> HeldOrder {
         state,
         version: 0,
     }
+}
+
+/// What somebody has taken comes back, apart from what others have taken, and of other items.
+pub fn ordered_is_kept(store: Subject) {
+    let item = |id: &str| ItemId::new(id).expect("an id");
+    let mut expected = Vec::new();
+    for (by, id) in [("erp", "A"), ("erp", "B"), ("user:erp", "A")] {
+        let first = Ordered::none(by.to_owned(), item(id)).with(expected.len() as u64, 86_400, NOW);
+        assert_eq!(commit(&store, vec![Change::PutOrdered(first.clone())]), Ok(()));
+        let more = Ordered { version: 1, ..first }.with(u64::MAX / 2, 86_400, NOW.plus_secs(7_200));
+        assert_eq!(commit(&store, vec![Change::PutOrdered(more.clone())]), Ok(()));
+        assert_eq!(commit(&store, vec![Change::PutOrdered(more.clone())]), Err(CommitError::Conflict));
+        expected.push(Ordered { version: 2, ..more });
+    }
+    for ordered in expected {
+        assert_eq!(block_on(store.ordered(ordered.by.clone(), ordered.item.clone())), Ok(Some(ordered)));
+    }
+    assert_eq!(block_on(store.ordered("erp".to_owned(), item("C"))), Ok(None));
 }
 
 /// Orders that wait for a second person come back in every state, and in pages, those that wait apart.
