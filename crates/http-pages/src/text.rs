@@ -1,9 +1,9 @@
 //! Texts in the reader's language: Fluent, some languages built in, any other language and any other wording by a file of
 //! a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::{Context as _, anyhow, ensure};
 use fluent_bundle::concurrent::FluentBundle;
@@ -15,6 +15,8 @@ use unic_langid::LanguageIdentifier;
 pub struct Texts {
     bundles: BTreeMap<String, FluentBundle<FluentResource>>,
     default: String,
+    /// Texts in which nothing is put in, by language and key, as they were made first: a page has a hundred of them.
+    plain: RwLock<HashMap<String, HashMap<String, Arc<str>>>>,
 }
 
 /// A problem in the server's own words.
@@ -85,7 +87,7 @@ impl Texts {
             }
         }
         ensure!(bundles.contains_key(default), "there are no texts in the default language {default}");
-        Ok(Self { bundles, default: default.to_owned() })
+        Ok(Self { bundles, default: default.to_owned(), plain: RwLock::default() })
     }
 
     /// Every language with its own name.
@@ -147,6 +149,11 @@ impl Texts {
     /// A text that exists in a language.
     #[must_use]
     pub fn find(&self, language: &str, key: &str, values: &[(String, String)]) -> Option<String> {
+        self.put_together(language, key, values).map(|(text, _)| text)
+    }
+
+    /// A text, and whether nothing was missing in it.
+    fn put_together(&self, language: &str, key: &str, values: &[(String, String)]) -> Option<(String, bool)> {
         let bundle = self.bundles.get(language)?;
         let (id, attribute) = key.split_once('.').map_or((key, None), |(id, part)| (id, Some(part)));
         let message = bundle.get_message(id)?;
@@ -162,7 +169,24 @@ impl Texts {
             arguments.set(name.clone(), value);
         }
         let mut errors = Vec::new();
-        Some(bundle.format_pattern(pattern, Some(&arguments), &mut errors).into_owned())
+        let text = bundle.format_pattern(pattern, Some(&arguments), &mut errors).into_owned();
+        Some((text, errors.is_empty()))
+    }
+
+    /// A text without values, in a language or in English where it has none; kept, so that it is put together once.
+    fn plain(&self, language: &str, key: &str) -> Option<Arc<str>> {
+        let kept = self.plain.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = kept.get(language).and_then(|texts| texts.get(key)) {
+            return Some(Arc::clone(text));
+        }
+        drop(kept);
+        let found = self.put_together(language, key, &[]).or_else(|| self.put_together("en", key, &[]));
+        // What is missing a value says so in its place, every time.
+        let (text, true) = found? else { return None };
+        let text: Arc<str> = text.into();
+        let mut kept = self.plain.write().unwrap_or_else(PoisonError::into_inner);
+        kept.entry(language.to_owned()).or_default().insert(key.to_owned(), Arc::clone(&text));
+        Some(text)
     }
 
     /// A text in a language, or in English where it has none, or its key.
@@ -190,6 +214,11 @@ impl minijinja::value::Object for Translator {
         arguments: &[minijinja::Value],
     ) -> Result<minijinja::Value, minijinja::Error> {
         let (key, named): (&str, minijinja::value::Kwargs) = minijinja::value::from_args(arguments)?;
+        if named.args().next().is_none()
+            && let Some(text) = self.texts.plain(&self.language, key)
+        {
+            return Ok(text.into());
+        }
         let mut values = Vec::new();
         for name in named.args() {
             values.push((name.to_owned(), named.get::<minijinja::Value>(name)?.to_string()));
@@ -220,6 +249,21 @@ mod tests {
         ] {
             assert_eq!(texts.choose(chosen, accept), expected, "{chosen:?} {accept}");
         }
+    }
+
+    #[test]
+    fn a_text_without_values_is_kept_for_its_language() {
+        let built_in =
+            [("en", "title = Licenses\nonly = Only\norder = Order { $id }\n"), ("de", "title = Lizenzen\n")];
+        let texts = Texts::new(&built_in, None, "en").unwrap();
+        for _ in 0..2 {
+            assert_eq!(texts.plain("de", "title").as_deref(), Some("Lizenzen"));
+            assert_eq!(texts.plain("en", "title").as_deref(), Some("Licenses"));
+            assert_eq!(texts.plain("de", "only").as_deref(), Some("Only"));
+            assert_eq!(texts.plain("en", "order"), None, "it lacks a value");
+            assert_eq!(texts.plain("en", "none"), None);
+        }
+        assert_eq!(texts.plain.read().unwrap().values().map(HashMap::len).sum::<usize>(), 3);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The connections of a database: one for writing, owned by a thread, and two pools of them for reading.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use futures_channel::oneshot;
@@ -10,7 +11,7 @@ use licensing_store::{CommitError, StoreError, StoreFuture};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::readers::{Readers, closed};
-use crate::rows::{commit_error, unavailable};
+use crate::rows::commit_error;
 use crate::write;
 
 /// Most change sets that share one transaction.
@@ -19,6 +20,7 @@ const GROUP_MAX: usize = 256;
 const QUEUE_MAX: usize = 4_096;
 
 type Answer = oneshot::Sender<Result<(), CommitError>>;
+type Scan = Box<dyn FnOnce() + Send>;
 
 /// All connections of a database.
 pub(crate) struct Connections {
@@ -28,6 +30,9 @@ pub(crate) struct Connections {
     quick: Arc<Readers>,
     /// For everything else, so that what is quick never waits for it.
     slow: Arc<Readers>,
+    /// To the threads that do the rest, one for each connection.
+    to_scanners: Option<Sender<Scan>>,
+    scanners: Vec<JoinHandle<()>>,
 }
 
 impl Connections {
@@ -40,9 +45,17 @@ impl Connections {
         let writer = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || write_loop(writer, &from_callers))?;
+        let (to_scanners, scans) = channel();
+        let scans = Arc::new(Mutex::new(scans));
+        let scanner = |_| {
+            let scans = Arc::clone(&scans);
+            std::thread::Builder::new().name("sqlite-reader".to_owned()).spawn(move || scan_loop(&scans))
+        };
+        let scanners = (0..slow.len().max(1)).map(scanner).collect::<std::io::Result<_>>()?;
         let quick = Readers::new(quick);
         let slow = if slow.is_empty() { Arc::clone(&quick) } else { Readers::new(slow) };
-        Ok(Self { to_writer: Some(to_writer), writer: Some(writer), quick, slow })
+        let (to_writer, to_scanners) = (Some(to_writer), Some(to_scanners));
+        Ok(Self { to_writer, writer: Some(writer), quick, slow, to_scanners, scanners })
     }
 
     pub(crate) fn commit(&self, changes: ChangeSet) -> StoreFuture<'_, (), CommitError> {
@@ -65,7 +78,7 @@ impl Connections {
         Box::pin(async move { self.quick.lend().await?.run(job) })
     }
 
-    /// Reads what may take long, on a thread of its own.
+    /// Reads what may take long, on another thread.
     pub(crate) fn scan<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
@@ -73,13 +86,14 @@ impl Connections {
         Box::pin(async move {
             let mut connection = self.slow.lend().await?;
             let (answer, answered) = oneshot::channel();
-            let work = move || {
+            let scan: Scan = Box::new(move || {
                 let found = connection.run(job);
                 drop(connection);
                 // Nobody is waiting any more when the request was cancelled; that is no failure.
                 let _ = answer.send(found);
-            };
-            std::thread::Builder::new().name("sqlite-reader".to_owned()).spawn(work).map_err(unavailable)?;
+            });
+            let scanners = self.to_scanners.as_ref().ok_or_else(closed)?;
+            scanners.send(scan).map_err(|_| closed())?;
             answered.await.unwrap_or_else(|_| Err(closed()))
         })
     }
@@ -89,12 +103,25 @@ impl Drop for Connections {
     fn drop(&mut self) {
         // The writer ends last and alone, after what is queued: only the last connection to be closed moves the log
         // into the file, so that after a graceful end the file is complete by itself.
+        self.to_scanners = None;
+        for scanner in self.scanners.drain(..) {
+            let _ = scanner.join();
+        }
         self.quick.close();
         self.slow.close();
         self.to_writer = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
+    }
+}
+
+fn scan_loop(scans: &Mutex<Receiver<Scan>>) {
+    loop {
+        let next = scans.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(scan) = next else { return };
+        // What panics is answered with nothing; the next one has this thread all the same.
+        let _ = catch_unwind(AssertUnwindSafe(scan));
     }
 }
 

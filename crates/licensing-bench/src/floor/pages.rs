@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use hdrhistogram::Histogram;
+use licensing_store::OPEN_COUNTED;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
@@ -226,13 +227,24 @@ pub(crate) fn hex(id: &[u8]) -> String {
     licensing_wire::binary::to_hex(id)
 }
 
-/// How much happened in 30 days.
+/// How much happened on each of 30 days, and what is open.
 pub(crate) fn statistics(sample: &Sample, _: u32) -> Vec<Query> {
     let first = sample.made / DAY * DAY;
-    let count = |action: &str| {
-        let sql = "SELECT COUNT(*), SUM(quantity) FROM events WHERE action = ?1 AND at >= ?2 AND at < ?3";
-        let values = vec![text(action), Value::Integer(first), Value::Integer(first + 30 * DAY)];
-        (sql.to_owned(), values)
-    };
-    ["license_created", "activation_confirmed", "return_confirmed", "refused"].map(count).to_vec()
+    let actions = ["license_created", "activation_confirmed", "return_confirmed", "refused"];
+    let days = (0..30).flat_map(|day| actions.map(|action| (first + day * DAY, action)));
+    let mut queries: Vec<Query> = days
+        .map(|(day, action)| {
+            let sql = "SELECT COUNT(*), SUM(quantity) FROM events WHERE action = ?1 AND at >= ?2 AND at < ?3";
+            (sql.to_owned(), vec![text(action), Value::Integer(day), Value::Integer(day + DAY)])
+        })
+        .collect();
+    let open = [
+        "SELECT 1 FROM approvals WHERE state = 'pending' ORDER BY id LIMIT ?1",
+        "SELECT 1 FROM activations WHERE step IS NOT NULL ORDER BY created_at, id LIMIT ?1",
+        "SELECT 1 FROM containers WHERE status <> 'normal' ORDER BY registered_at, serial LIMIT ?1",
+    ];
+    queries.extend(open.map(|rows| {
+        (format!("SELECT COUNT(*) FROM ({rows})"), vec![Value::Integer(i64::from(OPEN_COUNTED))])
+    }));
+    queries
 }

@@ -32,7 +32,7 @@ impl Ordered {
         let step = (window_secs / STEPS).max(1);
         let end = Timestamp::from_secs((now.secs() / step + 1).saturating_mul(step));
         self.taken.retain(|(at, _)| now < at.plus_secs(window_secs));
-        match self.taken.last_mut().filter(|(at, _)| *at == end) {
+        match self.taken.iter_mut().find(|(at, _)| *at == end) {
             Some((_, taken)) => *taken = taken.saturating_add(quantity),
             None => self.taken.push((end, quantity)),
         }
