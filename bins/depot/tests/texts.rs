@@ -38,6 +38,7 @@ const NOT_FOR_CUSTOMERS: &[&str] = &[
     "header_too_large",
     "idempotency_key_invalid",
     "idempotency_key_reused",
+    "preactivation_beyond_limit",
     "item_unknown",
     "item_exists",
     "item_invalid",

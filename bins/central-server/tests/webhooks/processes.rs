@@ -90,8 +90,9 @@ impl Server {
             .body(body.map_or(Body::empty(), |body| Body::from(body.to_string())));
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let response = client.request(request.unwrap()).await.unwrap();
-        assert!(response.status().is_success(), "{path}: {}", response.status());
+        let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&bytes));
         serde_json::from_slice(&bytes).unwrap()
     }
 
