@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::Body;
 use http_body_util::BodyExt as _;
@@ -82,18 +83,28 @@ struct Server {
 
 impl Server {
     async fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.address))
-            .header("content-type", "application/json")
-            .header("authorization", format!("Bearer {}", self.token))
-            .body(body.map_or(Body::empty(), |body| Body::from(body.to_string())));
+        static SENT: AtomicU64 = AtomicU64::new(0);
+        let key = format!("request-{}", SENT.fetch_add(1, Ordering::Relaxed));
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-        let response = client.request(request.unwrap()).await.unwrap();
-        let status = response.status();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
-        assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&bytes));
-        serde_json::from_slice(&bytes).unwrap()
+        for _ in 0..100 {
+            let request = Request::builder()
+                .method(method)
+                .uri(format!("{}{path}", self.address))
+                .header("content-type", "application/json")
+                .header("authorization", format!("Bearer {}", self.token))
+                .header("idempotency-key", &key)
+                .body(body.map_or(Body::empty(), |body| Body::from(body.to_string())));
+            let response = client.request(request.unwrap()).await.unwrap();
+            let status = response.status();
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
+            if status.is_success() {
+                return serde_json::from_slice(&bytes).unwrap();
+            }
+            // On a slow machine one server waits for a row of the other for longer than it is ready to.
+            let told = String::from_utf8_lossy(&bytes).into_owned();
+            assert_eq!(status, 503, "{path}: {told}");
+        }
+        panic!("{path} was never answered")
     }
 
     /// So many orders, each of a license with several events.
