@@ -45,6 +45,9 @@ const SLOW: usize = 2;
 /// Page cache of the connection for writing, in KiB as SQLite wants them. Keys are random, so commits to a large database
 /// come back to the upper pages of every index and to leaves from all over.
 const WRITER_CACHE: i64 = -65_536;
+/// Pages in the log before they are moved into the file: the pages that every commit changes are moved once for many
+/// commits then. 16 MiB.
+const CHECKPOINT: i64 = 4_096;
 
 /// The embedded database. Dropping it finishes what is queued and closes the file.
 pub struct SqliteStore {
@@ -124,6 +127,7 @@ impl SqliteStore {
             Ok(connection)
         };
         writer.pragma_update(None, "cache_size", WRITER_CACHE)?;
+        writer.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
         let quick = (0..quick).map(reader).collect::<Result<Vec<_>, _>>()?;
         let slow = (0..slow).map(reader).collect::<Result<Vec<_>, _>>()?;
         let connections = Connections::start(writer, quick, slow)

@@ -250,10 +250,11 @@ pub(crate) fn read_to_settle(number: u64) -> [Vec<Row>; 1] {
     [here(number)]
 }
 
-const ALL_LINES: &str = "SELECT l.*, d.document FROM licenses l JOIN definitions d ON d.hash = l.definition
-    WHERE l.id IN (SELECT id FROM licenses WHERE ticket = ?1 UNION ALL SELECT license FROM activations
-    WHERE container = ?2 AND firm_code = ?3 AND state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')
-    UNION ALL SELECT id FROM licenses WHERE assigned = ?2)";
+const OTHER_LINES: &str = "SELECT l.*, d.document FROM activations a JOIN licenses l ON l.id = a.license
+    JOIN definitions d ON d.hash = l.definition WHERE a.container = ?1 AND a.firm_code = ?2
+    AND a.state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')
+    UNION ALL SELECT l.*, d.document FROM licenses l JOIN definitions d ON d.hash = l.definition
+    WHERE l.assigned = ?1";
 const STANDING: &str =
     "SELECT s.reconciling, (SELECT COALESCE(MAX(version), 0) FROM blacklist), x.hash, c.*, f.*
     FROM server_state s LEFT JOIN containers c ON c.serial = ?1
@@ -261,11 +262,11 @@ const STANDING: &str =
     LEFT JOIN contexts x ON x.serial = ?1 AND x.firm_code = ?2 AND x.sequence = ?3 WHERE s.id = 1";
 
 /// The same by few statements, where each of them costs more than the rows that it finds.
-fn here_joined(number: u64, ticket: Value) -> Vec<Row> {
+fn here_joined(number: u64) -> Vec<Row> {
     let (serial, key) = (serial(number), || vec![serial(number), FIRM_ITEM]);
     vec![
         Row(LIVE_HERE, key()),
-        Row(ALL_LINES, vec![ticket, serial.clone(), FIRM_ITEM]),
+        Row(OTHER_LINES, key()),
         Row(STANDING, vec![serial, FIRM_ITEM, Value::Int(1)]),
         Row(UNPROVEN, key()),
     ]
@@ -273,15 +274,15 @@ fn here_joined(number: u64, ticket: Value) -> Vec<Row> {
 
 /// As [`read_to_issue`], by few statements.
 pub(crate) fn read_to_issue_joined(number: u64) -> [Vec<Row>; 2] {
-    let ticket = Value::Blob(ordered("ticket", number));
-    let mut facts = vec![Row(UNUSED_APPROVALS, vec![ticket.clone()])];
-    facts.extend(here_joined(number, ticket));
+    let ticket = || vec![Value::Blob(ordered("ticket", number))];
+    let mut facts = vec![Row(LINES, ticket()), Row(UNUSED_APPROVALS, ticket())];
+    facts.extend(here_joined(number));
     [vec![Row(ONE_TICKET, vec![blob("lookup", number, 32)])], facts]
 }
 
 /// As [`read_to_settle`], by few statements.
 pub(crate) fn read_to_settle_joined(number: u64) -> [Vec<Row>; 1] {
-    [here_joined(number, Value::Blob(vec![]))]
+    [here_joined(number)]
 }
 
 /// What an overview of a ticket reads, by the keyed hash of its code.
