@@ -5,20 +5,10 @@
 mod story;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use licensing_testkit::programs;
 use story::{Computer, World};
-
-/// A program beside cmtool; built when this test is run alone.
-fn program(name: &str, package: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name(name);
-    if !program.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", package]).status();
-        assert!(built.expect("cargo runs").success(), "{package} must build");
-    }
-    program
-}
 
 /// A running license runtime.
 struct Daemon {
@@ -28,7 +18,7 @@ struct Daemon {
 
 impl Daemon {
     fn start(computer: &Computer<'_>) -> Self {
-        let mut child = Command::new(program("license-runtime", "license-runtime-daemon"))
+        let mut child = Command::new(programs::beside(env!("CARGO_BIN_EXE_cmtool"), "license-runtime"))
             .args(["serve", "--agent-port", "0"])
             .env("CM_HOME", &computer.home)
             .env("XDG_STATE_HOME", computer.home.with_extension("state"))
@@ -127,7 +117,7 @@ fn there_is_one_runtime_and_a_killed_one_leaves_nothing_behind() {
     let dongle = user.dongle();
     user.activate(&ticket, &dongle, &license);
     let mut daemon = Daemon::start(&user);
-    let second = Command::new(program("license-runtime", "license-runtime-daemon"))
+    let second = Command::new(programs::beside(env!("CARGO_BIN_EXE_cmtool"), "license-runtime"))
         .args(["serve", "--no-agent"])
         .env("CM_HOME", &user.home)
         .env("XDG_STATE_HOME", user.home.with_extension("state"))
@@ -203,7 +193,7 @@ fn s4_a_dongle_delivers_files_and_signed_software() {
 
     let software = file("setup.bin", b"the software");
     let package = world.path("setup.WibuCmPkg");
-    let signed = Command::new(program("central-server", "central-server"))
+    let signed = Command::new(programs::beside(env!("CARGO_BIN_EXE_cmtool"), "central-server"))
         .args(["package", "sign", &software, "--version", "1.2", "--out", &package, "--data"])
         .arg(world.folder.path().join("central"))
         .output()
@@ -269,7 +259,7 @@ fn portals_are_granted_by_the_vendor_and_allowed_by_the_user() {
     }
 
     let grant = |words: &[&str]| {
-        Command::new(program("central-server", "central-server"))
+        Command::new(programs::beside(env!("CARGO_BIN_EXE_cmtool"), "central-server"))
             .args(["grant", "origin"])
             .args(words)
             .arg("--data")

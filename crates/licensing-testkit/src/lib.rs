@@ -12,6 +12,7 @@ pub mod mail;
 pub mod nginx;
 #[cfg(unix)]
 pub mod postgres;
+pub mod programs;
 pub mod proof;
 #[cfg(unix)]
 pub mod proxy;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use licensing_testkit::python;
+use licensing_testkit::{programs, python};
 use serde_json::Value;
 
 const MAIL_PASSWORD: &str = "s3cret \"pass\" word";
@@ -55,16 +55,6 @@ fn start(command: &mut Command) -> (Running, Output) {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     (Running(child), lines)
-}
-
-/// A program beside the server; built when this test is run alone.
-fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_central-server")).with_file_name(name);
-    if !program.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
 }
 
 /// A central server with one order.
@@ -121,7 +111,7 @@ impl Central {
 
     /// What the vendor types.
     fn vendor(&self, words: &[&str]) -> (i32, Value) {
-        let mut command = Command::new(program("cmtool"));
+        let mut command = Command::new(programs::beside(env!("CARGO_BIN_EXE_central-server"), "cmtool"));
         command.args(words).arg("--json").env("CM_HOME", self.folder.path().join("home"));
         command
             .env("CM_SERVER", &self.address)

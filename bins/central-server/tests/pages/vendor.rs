@@ -2,25 +2,16 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use licensing_testkit::browser::{Browser, HIGH, Setup, WIDE};
+use licensing_testkit::programs;
 use serde_json::{Value, json};
 
 use crate::PASSWORD;
 
 const FIRM: &str = "6000010";
-/// A program beside the server; built when this test is run alone.
-fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_central-server")).with_file_name(name);
-    if !program.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
-}
-
 /// A server that is stopped with the value.
 pub(crate) struct Server {
     child: Child,
@@ -66,7 +57,7 @@ impl Server {
     /// What a customer types on his computer.
     pub(crate) fn customer(&self, words: &[&str]) -> (bool, Value) {
         let home = self.folder.path().join("customer");
-        let mut command = Command::new(program("cmtool"));
+        let mut command = Command::new(programs::beside(env!("CARGO_BIN_EXE_central-server"), "cmtool"));
         command.args(words).arg("--json").env("CM_HOME", &home).env("CM_SERVER", &self.address);
         command.env("XDG_STATE_HOME", home.with_extension("state")).env_remove("CM_TOKEN_FILE");
         command.env_remove("CM_TEST_HOST_TRAITS").stdin(Stdio::null());

@@ -7,8 +7,9 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
+
+use licensing_testkit::programs;
 
 /// No client may be slowed down: that would only make the proof slower.
 pub const SETTINGS: &str = "[rate]\nrequests_per_minute = 0\nticket_failures_per_minute = 0\n";
@@ -26,10 +27,5 @@ pub const NEVER: [&str; 7] = [
 
 /// A program beside cmtool; built when this test is run alone.
 pub fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_cmtool")).with_file_name(name);
-    if !program.exists() {
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", name]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
+    programs::beside(env!("CARGO_BIN_EXE_cmtool"), name)
 }

@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use licensing_testkit::programs;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -14,13 +15,7 @@ pub(crate) const FIRM: &str = "6000010";
 
 /// A program beside the depot; built when this test is run alone.
 pub(crate) fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_depot")).with_file_name(name);
-    if !program.exists() {
-        let package = if name == "license-runtime" { "license-runtime-daemon" } else { name };
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", package]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
+    programs::beside(env!("CARGO_BIN_EXE_depot"), name)
 }
 
 /// A running program that says in a line where it listens.

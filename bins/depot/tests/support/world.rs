@@ -11,18 +11,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use licensing_testkit::programs;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// A program beside the depot; built when this test is run alone.
 pub fn program(name: &str) -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_depot")).with_file_name(name);
-    if !program.exists() {
-        let package = if name == "license-runtime" { "license-runtime-daemon" } else { name };
-        let built = Command::new(env!("CARGO")).args(["build", "--locked", "--package", package]).status();
-        assert!(built.unwrap().success(), "{name} must build");
-    }
-    program
+    programs::beside(env!("CARGO_BIN_EXE_depot"), name)
 }
 
 /// A program that serves until the value is dropped.
