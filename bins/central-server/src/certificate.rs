@@ -33,6 +33,13 @@ pub struct Certificate {
     pub ends: Option<Timestamp>,
 }
 
+/// The only certificate of a PEM text.
+fn only(pem: &str) -> Option<CertificateDer<'static>> {
+    let mut found = CertificateDer::pem_slice_iter(pem.as_bytes());
+    let (Some(Ok(der)), None) = (found.next(), found.next()) else { return None };
+    Some(der)
+}
+
 fn fingerprint(der: &[u8]) -> Option<Digest> {
     digest(&SHA256, der).as_ref().try_into().ok()
 }
@@ -44,9 +51,7 @@ impl Certificate {
         if text.len() > BYTES_MAX {
             return None;
         }
-        let mut found = CertificateDer::pem_slice_iter(text.as_bytes());
-        let (Some(Ok(der)), None) = (found.next(), found.next()) else { return None };
-        Self::from_der(&der)
+        Self::from_der(&only(text)?)
     }
 
     fn from_der(der: &[u8]) -> Option<Self> {
@@ -116,10 +121,7 @@ pub fn told(headers: &HeaderMap) -> Option<Digest> {
     if let Some(encoded) = text.strip_prefix(':').and_then(|text| text.strip_suffix(':')) {
         return fingerprint(&BASE64.decode(encoded.as_bytes()).ok()?);
     }
-    let pem = percent_decode_str(text).decode_utf8().ok()?;
-    let mut found = CertificateDer::pem_slice_iter(pem.as_bytes());
-    let (Some(Ok(der)), None) = (found.next(), found.next()) else { return None };
-    fingerprint(&der)
+    fingerprint(&only(&percent_decode_str(text).decode_utf8().ok()?)?)
 }
 
 #[cfg(test)]

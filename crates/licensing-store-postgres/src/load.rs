@@ -44,15 +44,24 @@ const STANDING: &str = "SELECT s.reconciling, (SELECT COALESCE(MAX(version), 0) 
     LEFT JOIN contexts x ON x.serial = $1 AND x.firm_code = $2 AND x.sequence = $3
     WHERE s.id = 1";
 
+/// The lines of what is in a container; one may be there more than once.
+macro_rules! lines_in {
+    () => {
+        concat!(
+            "SELECT ",
+            query::license_columns!(),
+            " FROM activations a JOIN licenses l ON l.id = a.license
+            LEFT JOIN definitions d ON d.hash = l.definition WHERE a.container = $1 AND a.firm_code = $2 AND ",
+            query::live!()
+        )
+    };
+}
+
 /// The lines of what is in a container, of what its context names, and of what is assigned to it; a line may be there more
 /// than once. Each part has a plan of its own: as one condition they would be looked for in the whole table.
 const LINES_ABOUT: &str = concat!(
-    "SELECT ",
-    query::license_columns!(),
-    " FROM activations a JOIN licenses l ON l.id = a.license LEFT JOIN definitions d ON d.hash = l.definition
-    WHERE a.container = $1 AND a.firm_code = $2
-    AND a.state NOT IN ('returned', 'consumed', 'cancelled', 'superseded')
-    UNION ALL ",
+    lines_in!(),
+    " UNION ALL ",
     query::license!("WHERE l.id = ANY($3) UNION ALL "),
     query::license!("WHERE l.assigned = $1"),
 );
@@ -60,11 +69,7 @@ const LINES_ABOUT: &str = concat!(
 const LIVE_IN: &str =
     query::activation!("WHERE container = $1 AND firm_code = $2 AND ", query::live!(), " ORDER BY id");
 
-const LINES_IN: &str = query::license!(
-    "WHERE l.id IN (SELECT license FROM activations WHERE container = $1 AND firm_code = $2 AND ",
-    query::live!(),
-    ")"
-);
+const LINES_IN: &str = lines_in!();
 
 const ELSEWHERE: &str = query::activation!(
     "WHERE ticket = $1 AND container <> $2 AND ",

@@ -105,10 +105,13 @@ async fn prepare(
     body: Body,
 ) -> Result<(&'static Route, Call), Failure> {
     let from = origin(app, &parts);
-    if let Err(failure) = interfaces::soap(app).and_then(|()| look(app, asked, &parts)) {
-        http_edge::drain(body).await;
-        return Err(failure);
-    }
+    let credential = match interfaces::soap(app).and_then(|()| look(app, asked, &parts)) {
+        Ok(credential) => credential,
+        Err(failure) => {
+            http_edge::drain(body).await;
+            return Err(failure);
+        }
+    };
     let limit = app.config.limits.body_bytes.min(limits::BYTES_MAX);
     let bytes = body::read(&parts.headers, body, limit).await.map_err(|failure| match failure.code() {
         "invalid_json" => Failure::denied("invalid_xml", "the body is incomplete"),
@@ -123,9 +126,7 @@ async fn prepare(
     asked.operation = Some(operation);
     let route = route(operation.route)
         .ok_or_else(|| Failure::fault(format!("the operation {} has no route", operation.name)))?;
-    let authorized =
-        Authorized::admit(app, route, Credential::of_soap(&parts.headers, certificate(app, &parts)), from)
-            .await?;
+    let authorized = Authorized::admit(app, route, credential, from).await?;
     same_action(&parts.headers, operation)?;
     let request = read::request(&element, operation)?;
     let idempotency_key = key(header_key(&parts.headers)?, request.idempotency_key)?;
@@ -147,8 +148,8 @@ async fn prepare(
     Ok((route, call))
 }
 
-/// What can be told before the body is read.
-fn look(app: &App, asked: &mut Asked, parts: &Parts) -> Result<(), Failure> {
+/// What can be told before the body is read, and who says he asks.
+fn look(app: &App, asked: &mut Asked, parts: &Parts) -> Result<Option<Credential>, Failure> {
     let wrong = |what: &str| Err(Failure::denied("unsupported_media_type", what));
     let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut words = text(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
@@ -169,10 +170,11 @@ fn look(app: &App, asked: &mut Asked, parts: &Parts) -> Result<(), Failure> {
     if text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return wrong("the body must not be compressed");
     }
-    if Credential::of_soap(&parts.headers, certificate(app, parts)).is_none() {
+    let credential = Credential::of_soap(&parts.headers, certificate(app, parts));
+    if credential.is_none() {
         app.gate.is_open(origin(app, parts), now_ms(app)).map_err(too_many)?;
     }
-    Ok(())
+    Ok(credential)
 }
 
 /// The action, where one is stated, must be that of the operation: what was let through as one operation may not turn

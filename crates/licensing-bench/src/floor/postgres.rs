@@ -9,7 +9,7 @@ use anyhow::{Result, anyhow};
 use futures_util::future::{join_all, try_join_all};
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Error, NoTls, Statement};
 
 use super::rows::{self, Row, Value};
 use super::sqlite::Commits;
@@ -46,37 +46,46 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads in one round trip, as one snapshot.
-    async fn read(&mut self, rows: &[Row]) -> Result<()> {
+    /// Runs statements as one transaction, in one round trip; gives what each came to.
+    async fn transaction<T>(
+        &mut self,
+        begin: &str,
+        rows: &[Row],
+        run: impl AsyncFn(&Client, &Statement, &[&(dyn ToSql + Sync)]) -> Result<T, Error>,
+    ) -> Result<Vec<Result<T, Error>>> {
         self.prepare(rows).await?;
+        let run = &run;
         let (client, statements) = (&self.client, &self.statements);
         let params: Vec<Vec<_>> =
             rows.iter().map(|Row(_, values)| values.iter().map(value).collect()).collect();
         let sent = rows.iter().zip(&params).map(|(Row(sql, _), params)| async move {
             let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param).collect();
-            client.query(&statements[sql], &params).await
+            run(client, &statements[sql], &params).await
         });
-        let begin = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        let (begin, found, end) = tokio::join!(biased; begin, join_all(sent), client.batch_execute("COMMIT"));
+        // All are sent before the first answer is awaited: the library sends when a future is polled first.
+        let (begin, done, commit) =
+            tokio::join!(biased; client.batch_execute(begin), join_all(sent), client.batch_execute("COMMIT"));
         begin?;
-        end?;
+        commit?;
+        Ok(done)
+    }
+
+    /// Reads, as one snapshot.
+    async fn read(&mut self, rows: &[Row]) -> Result<()> {
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let found = self
+            .transaction(begin, rows, async |client, statement, params| client.query(statement, params).await)
+            .await?;
         std::hint::black_box(found.into_iter().collect::<Result<Vec<_>, _>>()?);
         Ok(())
     }
 
     async fn commit(&mut self, rows: &[Row]) -> Result<()> {
-        self.prepare(rows).await?;
-        let (client, statements) = (&self.client, &self.statements);
-        let params: Vec<Vec<_>> =
-            rows.iter().map(|Row(_, values)| values.iter().map(value).collect()).collect();
-        let sent = rows.iter().zip(&params).map(|(Row(sql, _), params)| async move {
-            let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| &**param).collect();
-            client.execute(&statements[sql], &params).await
-        });
-        // All are sent before the first answer is awaited: the library sends when a future is polled first.
-        let (begin, changed, commit) = tokio::join!(biased; client.batch_execute("BEGIN"), join_all(sent), client.batch_execute("COMMIT"));
-        begin?;
-        commit?;
+        let changed = self
+            .transaction("BEGIN", rows, async |client, statement, params| {
+                client.execute(statement, params).await
+            })
+            .await?;
         match changed.into_iter().find(|changed| !matches!(changed, Ok(1))) {
             None => Ok(()),
             Some(other) => Err(anyhow!("a statement of the floor changed {:?} rows", other?)),

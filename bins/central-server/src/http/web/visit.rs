@@ -161,9 +161,7 @@ impl Visit {
         if page.verb != Verb::Get && self.sender != Sender::OurPage {
             return Err(origin_refused());
         }
-        let session = route("get_session")?;
-        let who = Authorized::admit(&self.app, session, self.credential(), self.origin).await;
-        self.who = match who {
+        self.who = match self.admitted(route("get_session")?, self.sender).await {
             Ok(who) => Some(who),
             Err(failure) if failure.code() == "unauthorized" => None,
             Err(failure) => return Err(failure),
@@ -193,11 +191,7 @@ impl Visit {
         Ok(None)
     }
 
-    fn credential(&self) -> Option<Credential> {
-        Credential::of(&self.headers, self.sender)
-    }
-
-    /// The reader on a route that this page needs.
+    /// The reader on a route that this page needs; looked for once.
     async fn admitted(&self, route: &Route, sender: Sender) -> Result<Authorized, Failure> {
         match (&self.who, route.access) {
             (Some(who), Access::Vendor(_) | Access::User(_)) => who.user_to(route, sender),
@@ -275,8 +269,7 @@ impl Visit {
 
     /// Looks at what a route gives, as a template takes it.
     pub(super) async fn show(&self, name: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
-        let answer = self.answer_of(name, &[], query, None).await?;
-        serde_json::from_slice(&answer.body).map_err(|error| Failure::fault(error.to_string()))
+        read(&self.answer_of(name, &[], query, None).await?)
     }
 
     /// Looks at what a route gives.
@@ -406,7 +399,7 @@ impl minijinja::value::Object for Can {
 }
 
 /// An answer as JSON.
-fn read(answer: &Answer) -> Result<serde_json::Value, Failure> {
+fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     serde_json::from_slice(&answer.body).map_err(|error| Failure::fault(error.to_string()))
 }
 
